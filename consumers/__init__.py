@@ -1,0 +1,1 @@
+"""What reads firebreak's topics: notifier, projector, console, archive."""

@@ -1,0 +1,1 @@
+"""The shared language: values, Avro schemas and the wire."""
