@@ -254,10 +254,15 @@ class Contribution(NamedTuple):
 
 
 class HourCount(NamedTuple):
-    """Absolute count of one area, group and hour as of a tick, with its up to 16 newest contributions."""
+    """
+    Absolute count of one area, group and hour as of a tick, with its up to 16 newest contributions.
+
+    Counts of different tense are apart: an injection never adds to what is real.
+    """
 
     origin_partition: int
     clock: Millis
+    tense: str
     region: str
     level: str
     area: str
