@@ -44,9 +44,9 @@ class Pipeline:
         key = raw.notification.incident_id
         self._append("incidents.raw", self._route(key, len(self._stages["incidents.raw"])), received_at, raw)
 
-    def tick(self, raw: RawNotification, received_at: Millis) -> None:
-        """Append a heartbeat to every raw partition."""
-        for partition in range(len(self._stages["incidents.raw"])):
+    def tick(self, raw: RawNotification, received_at: Millis, only: int | None = None) -> None:
+        """Append a heartbeat to every raw partition, or to one."""
+        for partition in range(len(self._stages["incidents.raw"])) if only is None else (only,):
             self._append("incidents.raw", partition, received_at, raw)
 
     def _append(self, topic: str, partition: int, received_at: Millis, value: object) -> None:

@@ -155,10 +155,10 @@ class Restarting:
         return outputs
 
 
-@given(notifications(), st.lists(st.booleans(), max_size=60), st.integers(1, 5))
-@settings(max_examples=200, deadline=None)
+@given(notifications(), st.lists(st.booleans(), max_size=60), st.integers(1, 5), st.lists(st.booleans(), min_size=40))
+@settings(max_examples=300, deadline=None)
 def test_a_stage_restored_from_its_rows_goes_on_as_if_it_had_not_died(
-    history: list[RawNotification], lose: list[bool], every: int
+    history: list[RawNotification], lose: list[bool], every: int, skew: list[bool]
 ) -> None:
     raws = 2
 
@@ -180,7 +180,7 @@ def test_a_stage_restored_from_its_rows_goes_on_as_if_it_had_not_died(
         for index, each in enumerate(history):
             pipeline.notify(each, NOON + index)
             if index % every == every - 1:
-                pipeline.tick(tick(NOON + index * MINUTE), NOON + index)
+                pipeline.tick(tick(NOON + index * MINUTE), NOON + index, only=int(skew[index]))
         pipeline.tick(tick(NOON + len(history) * MINUTE + 1), NOON + len(history))
         return latest, sent
 
