@@ -80,7 +80,7 @@ class Alignment(Generic[ItemT]):
     def tick(self, partition: int, offset: int, clock: Millis) -> list[Closed[ItemT]]:
         """Close the open bucket of *partition* at *clock*; answer what all partitions have now reached, ascending."""
         lane = self._lanes[partition]
-        if offset < lane.boundary or clock <= lane.clock:
+        if clock <= lane.clock:
             return []
         lane.closed.append(_Bucket(clock, offset + 1, offset if lane.first is None else lane.first, lane.items))
         lane.clock, lane.first, lane.items = clock, None, []
