@@ -1,0 +1,198 @@
+"""Alert budget: thresholds that keep a stated number of false alerts, from null years of the fitted model."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.core.detection.localtime import DAY
+from streams.core.detection.unit import UnitModel
+
+Floats = npt.NDArray[np.float64]
+
+MERGE = 24
+"""Hours below the threshold after which a new episode counts as new."""
+WEEK_DAYS = 7.0
+YEAR_DAYS = 365.25
+DRIFT_DAYS = 10.0
+TABLE = np.arange(0.0, 20.01, 0.25)
+LOWEST = 0.5
+"""An episode every this many simulated years is the rarest a table promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """
+    Thresholds by unit, what was asked for, and how rare each score is by chance; keys are ``region|level|group``.
+
+    nominal: false alerts a week, by unit. days: expected days between chance episodes of the whole unit, at each score
+    of *scores*.
+    """
+
+    version: str
+    thresholds: dict[str, float]
+    nominal: dict[str, float]
+    scores: tuple[float, ...]
+    days: dict[str, tuple[float, ...]]
+
+    def chance_days(self, unit: str, score: float) -> float:
+        """By chance, a score like this comes about once in so many days somewhere in the unit."""
+        return float(np.exp(np.interp(score, self.scores, np.log(self.days[unit]))))
+
+    def to_row(self) -> tuple[str, str]:
+        """Version, and the whole as JSON with exact numbers."""
+        body = {
+            "thresholds": self.thresholds,
+            "nominal": self.nominal,
+            "scores": self.scores,
+            "days": self.days,
+        }
+        return self.version, json.dumps(body, sort_keys=True)
+
+    @classmethod
+    def from_row(cls, row: tuple[str, str]) -> "Calibration":
+        """Inverse of ``to_row``."""
+        version, text = row
+        body = json.loads(text)
+        return cls(
+            version=version,
+            thresholds=dict(body["thresholds"]),
+            nominal=dict(body["nominal"]),
+            scores=tuple(body["scores"]),
+            days={unit: tuple(days) for unit, days in body["days"].items()},
+        )
+
+
+class Episodes:
+    """
+    Episodes in hourly scores as a function of the threshold: crossings from below, those within 24 hours merged.
+
+    An episode starts at t where score[t] >= h and the highest of the 24 scores before is below h, so it is enough to
+    keep both numbers wherever the first exceeds the second.
+    """
+
+    def __init__(self, scores: Floats) -> None:
+        """Scores: [hours, areas]."""
+        hours = scores.shape[0]
+        before = np.full_like(scores, -np.inf)
+        for back in range(1, MERGE + 1):
+            np.maximum(before[back:], scores[: hours - back], out=before[back:])
+        rises = scores > before
+        rises[0] = False
+        self._high = np.sort(scores[rises])
+        self._low = np.sort(before[rises])
+
+    def above(self, threshold: Floats) -> Floats:
+        """Episodes at each threshold."""
+        started = len(self._high) - np.searchsorted(self._high, threshold, side="left")
+        over = len(self._low) - np.searchsorted(self._low, threshold, side="left")
+        return (started - over).astype(np.float64)
+
+
+def null_scores(model: UnitModel, rng: np.random.Generator, years: int) -> Floats:
+    """
+    Hourly scores of *years* null years of the fitted model, scored by the live code; [hours, areas].
+
+    Rates are the model's own expectation of the coming days, times gamma shocks by area and day and a slow drift whose
+    variances follow from those over 24 and 168 hours (slow = (7 v_168 - v_24) / 6, day = v_24 - slow); incidents come
+    in batches of 1 + geometric size with variance-to-mean ratio b.
+    """
+    parts = []
+    shock = _Shocks(model, rng)
+    for _ in range(years):
+        expected = model.outlook(365)
+        counts = shock.counts(expected)
+        parts.append(model.score_table(counts, expected))
+    return np.concatenate(parts)
+
+
+class _Shocks:
+    """Noise of the fitted model: area-day shocks, slow drift, batches."""
+
+    def __init__(self, model: UnitModel, rng: np.random.Generator) -> None:
+        day, week = model.noise_over(24), model.noise_over(168)
+        self._rng = rng
+        self._slow = np.clip((7.0 * week - day) / 6.0, 0.0, week)
+        self._day = np.maximum(day - self._slow, 1e-4)
+        self._extra = max((model.batch() - 1.0) / 2.0, 1e-3)
+
+    def counts(self, expected: Floats) -> Floats:
+        """Counts, [areas, hours], of a stretch whose first day starts at column 0."""
+        areas, hours = expected.shape
+        days = -(-hours // DAY)
+        shocks = self._rng.gamma(1.0 / self._day[:, None], self._day[:, None], (areas, days)) * self._drift(days)
+        rate = expected * np.repeat(shocks, DAY, axis=1)[:, :hours]
+        incidents = self._rng.poisson(rate / (1.0 + self._extra))
+        some = incidents > 0
+        victims = incidents.astype(np.float64)
+        victims[some] += self._rng.negative_binomial(incidents[some], 1.0 / (1.0 + self._extra))
+        return victims
+
+    def _drift(self, days: int) -> Floats:
+        fade = np.exp(-1.0 / DRIFT_DAYS)
+        spread = np.sqrt(np.log1p(self._slow))
+        steps = self._rng.standard_normal((days, len(spread)))
+        path = np.empty_like(steps)
+        path[0] = steps[0]
+        for day in range(1, days):
+            path[day] = fade * path[day - 1] + np.sqrt(1.0 - fade * fade) * steps[day]
+        answer: Floats = np.exp(path * spread - 0.5 * spread**2).T
+        return answer
+
+
+def calibrate(
+    models: Sequence[UnitModel],
+    rng: np.random.Generator,
+    *,
+    alerts_per_week: float | None = None,
+    per_area_year: float | None = None,
+    years: int = 1,
+    fixed: Mapping[str, float] | None = None,
+) -> Calibration:
+    """
+    Thresholds for *models* that keep a budget of false alerts.
+
+    With *alerts_per_week*, one threshold for all units, so that a bar of evidence is the same everywhere and the total
+    over all units keeps the budget; a unit named in *fixed* (key to alerts a week) has a budget of its own. With
+    *per_area_year*, each unit by itself. Neyman-Pearson: one threshold on the likelihood ratio finds the most spikes
+    for a total of false alerts.
+    """
+    keys = [model.unit.key for model in models]
+    episodes = {key: Episodes(null_scores(model, rng, years)) for key, model in zip(keys, models, strict=True)}
+    weeks = years * 365.0 / WEEK_DAYS
+    own = dict(fixed or {})
+    if per_area_year is not None:
+        own |= {m.unit.key: per_area_year * len(m.unit.areas) * WEEK_DAYS / YEAR_DAYS for m in models}
+    shared = [key for key in keys if key not in own]
+    thresholds = {key: _threshold([episodes[key]], own[key] * weeks) for key in own if key in episodes}
+    if shared:
+        if alerts_per_week is None:
+            raise ValueError("a budget is needed: alerts_per_week or per_area_year")
+        common = _threshold([episodes[key] for key in shared], alerts_per_week * weeks)
+        thresholds |= dict.fromkeys(shared, common)
+    nominal = {key: float(episodes[key].above(np.array([thresholds[key]]))[0]) / weeks for key in keys}
+    days = {key: _days(episodes[key], years) for key in keys}
+    return Calibration(_version(thresholds, days), thresholds, nominal, tuple(TABLE.tolist()), days)
+
+
+def _threshold(episodes: Sequence[Episodes], budget: float) -> float:
+    """Lowest threshold, to a hundredth, above which there are never more episodes than *budget*."""
+    grid = np.arange(0.0, 30.0, 0.01)
+    count = np.add.reduce([some.above(grid) for some in episodes])
+    over = np.flatnonzero(count > budget)
+    return float(grid[min(over[-1] + 1, len(grid) - 1)]) if len(over) else float(grid[0])
+
+
+def _days(episodes: Episodes, years: int) -> tuple[float, ...]:
+    """Days between chance episodes at each score of the table; never falling, and bounded by what was simulated."""
+    count = np.maximum(episodes.above(TABLE), LOWEST)
+    days = np.maximum.accumulate(years * 365.0 / count)
+    return tuple(days.tolist())
+
+
+def _version(thresholds: Mapping[str, float], days: Mapping[str, tuple[float, ...]]) -> str:
+    text = json.dumps([thresholds, days], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
