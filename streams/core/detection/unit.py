@@ -325,6 +325,10 @@ class UnitModel:
         weights = self._weights(now_ms, end - first)
         return self._ring.counts[:, part].sum(axis=1), (self._ring.expected[:, part] * weights).sum(axis=1)
 
+    def observed(self, now_ms: int, window_h: int) -> Floats:
+        """Counts of all areas over *window_h* hours up to *now_ms*."""
+        return self._totals_over(now_ms, window_h)[0]
+
     def expected_all(self, now_ms: int, window_h: int) -> tuple[Floats, Floats, Floats, Floats]:
         """Observed, expected, lower and upper counts of all areas over *window_h* hours (at most 28 days)."""
         observed, expected = self._totals_over(now_ms, window_h)

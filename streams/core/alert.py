@@ -1,0 +1,316 @@
+"""
+The state of one alert: a situation with its evidence, and what people made of it.
+
+Whether an alert is open, ended, retracted or closed is derived from its times and outcome, never kept as a flag.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import astuple, dataclass, field, fields
+from typing import cast
+
+from schemas.events import Alert, AlertEvent, AlertKind, AlertReason, Command, Millis, Severity, Tense
+from streams.core.detection.episodes import RISE, STAY, Episode
+from streams.core.stage import RowValue
+
+MODEL = "multi-window-scan/1"
+"""Name and version of the statistic, on every event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """
+    What an alert rests on, at one instant: the fields of :class:`schemas.events.AlertEvent` of the same names.
+
+    ``at`` is the tick it was weighed at. ``newest_at`` is when the newest contributing incident was received, None if
+    none is named.
+    """
+
+    at: Millis
+    window: int
+    observed: int
+    expected: float
+    lower: int
+    upper: int
+    score: float
+    chance_days: float | None
+    completeness: float
+    incidents: tuple[str, ...]
+    stands_without_newest: bool
+    newest_at: Millis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """The human side of an alert; beside the machine's, so that the order of arrival does not matter."""
+
+    acknowledged_by: str = ""
+    acknowledged_severity: str = ""
+    assignee: str = ""
+    snoozed_until: Millis | None = None
+    outcome: str = ""
+    action: str = ""
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertState:
+    """
+    One situation of one unit (region, level, group).
+
+    ``area`` is where it began. ``evidence`` is what the last notice told, ``basis`` the strongest that was ever told:
+    the ground that corrections can take away. ``sentinel`` alerts rest on single events, not on a score.
+    ``inhibited_by`` names the alert of the level above that already tells of it.
+    """
+
+    alert_id: str
+    tense: str = Tense.ACTUAL
+    region: str
+    level: str
+    group: str
+    area: str
+    episode: Episode
+    severity: str
+    evidence: Evidence
+    basis: Evidence
+    peak_score: float
+    ended_at: Millis | None = None
+    retracted: bool = False
+    sentinel: bool = False
+    inhibited_by: str = ""
+    transitions: int = 0
+    people: People = field(default_factory=People)
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """All areas of the situation, sorted."""
+        return tuple(sorted(self.episode.areas))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the machine still watches it and nobody closed it."""
+        return self.over_since is None and not self.people.outcome
+
+    @property
+    def over_since(self) -> Millis | None:
+        """When it ended; a level shift ends an alert though its episode is watched until it has fallen."""
+        return self.episode.closed_ms if self.ended_at is None else self.ended_at
+
+    @property
+    def status(self) -> str:
+        """OPEN, ACKNOWLEDGED, CLOSED, ENDED or RETRACTED."""
+        if self.retracted:
+            return "RETRACTED"
+        if self.people.outcome:
+            return "CLOSED"
+        if self.over_since is not None:
+            return "ENDED"
+        return "ACKNOWLEDGED" if self.people.acknowledged_by else "OPEN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """An alert after a step, and what the step was."""
+
+    alert: AlertState
+    kind: AlertKind
+    reason: AlertReason
+    changed: str
+    cause: str
+    """Tick or command id: with alert and kind it makes the event's identity."""
+    command: Command | None = None
+
+
+def identity(*parts: object) -> str:
+    """Short digest of *parts*: the same log gives the same ids.
+
+    >>> identity("london", "borough", 1) == identity("london", "borough", "1")
+    True
+    """
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:20]
+
+
+def severity_of(score: float, threshold: float, was: str | None = None) -> Severity:
+    """
+    WATCH below the threshold, ALERT from it, CRITICAL three above; falls only when 0.7 below the step it stands on.
+
+    >>> severity_of(5.0, 4.0).value, severity_of(7.2, 4.0).value, severity_of(6.8, 4.0, "CRITICAL").value
+    ('ALERT', 'CRITICAL', 'CRITICAL')
+    """
+    critical = threshold + RISE - (STAY if was == Severity.CRITICAL else 0.0)
+    if score >= critical:
+        return Severity.CRITICAL
+    alert = threshold - (STAY if was in {Severity.CRITICAL, Severity.ALERT} else 0.0)
+    return Severity.ALERT if score >= alert else Severity.WATCH
+
+
+def event_of(transition: Transition, clock: Millis, calibration: str, silenced_by: str) -> AlertEvent:
+    """The event that tells of *transition*."""
+    alert, evidence, command = transition.alert, transition.alert.evidence, transition.command
+    return AlertEvent(
+        event_id=identity(alert.alert_id, transition.kind, transition.cause),
+        alert_id=alert.alert_id,
+        kind=transition.kind,
+        tense=alert.tense,
+        region=alert.region,
+        level=alert.level,
+        group=alert.group,
+        area=alert.area,
+        areas=alert.areas,
+        severity=alert.severity,
+        opened_at=alert.episode.opened_ms,
+        clock=clock,
+        window=evidence.window,
+        observed=evidence.observed,
+        expected=evidence.expected,
+        lower=evidence.lower,
+        upper=evidence.upper,
+        score=evidence.score,
+        chance_days=evidence.chance_days,
+        completeness=evidence.completeness,
+        data_age_s=None if evidence.newest_at is None else (clock - evidence.newest_at) // 1000,
+        incidents=evidence.incidents,
+        reason=transition.reason,
+        changed=transition.changed,
+        stands_without_newest=evidence.stands_without_newest,
+        inhibited_by=alert.inhibited_by,
+        silenced_by=silenced_by,
+        actor="" if command is None else command.actor,
+        text="" if command is None else command.text,
+        outcome=alert.people.outcome,
+        action=alert.people.action,
+        model="sentinel/1" if alert.sentinel else MODEL,
+        calibration=calibration,
+    )
+
+
+def refused(
+    command: Command, reason: AlertReason, detail: str, clock: Millis, *, tense: str, calibration: str
+) -> AlertEvent:
+    """The event that tells that *command* changed nothing, and why."""
+    return AlertEvent(
+        event_id=identity(command.alert_id, AlertKind.REFUSED, command.command_id),
+        alert_id=command.alert_id,
+        kind=AlertKind.REFUSED,
+        tense=tense,
+        region=command.region,
+        level="",
+        group=command.group,
+        area=command.area,
+        areas=(),
+        severity=Severity.WATCH,
+        opened_at=clock,
+        clock=clock,
+        window=0,
+        observed=0,
+        expected=0.0,
+        lower=0,
+        upper=0,
+        score=0.0,
+        chance_days=None,
+        completeness=1.0,
+        data_age_s=None,
+        incidents=(),
+        reason=reason,
+        changed=detail,
+        stands_without_newest=False,
+        inhibited_by="",
+        silenced_by="",
+        actor=command.actor,
+        text=command.text,
+        outcome="",
+        action="",
+        model="",
+        calibration=calibration,
+    )
+
+
+def state_of(alert: AlertState, clock: Millis) -> Alert:
+    """The public state of *alert*."""
+    evidence, people = alert.evidence, alert.people
+    return Alert(
+        alert_id=alert.alert_id,
+        region=alert.region,
+        level=alert.level,
+        group=alert.group,
+        area=alert.area,
+        areas=alert.areas,
+        status=alert.status,
+        severity=alert.severity,
+        opened_at=alert.episode.opened_ms,
+        updated_at=clock,
+        ended_at=alert.over_since,
+        observed=evidence.observed,
+        expected=evidence.expected,
+        window=evidence.window,
+        score=evidence.score,
+        peak_score=alert.peak_score,
+        transitions=alert.transitions,
+        incidents=evidence.incidents,
+        acknowledged_by=people.acknowledged_by,
+        acknowledged_severity=people.acknowledged_severity,
+        assignee=people.assignee,
+        snoozed_until=people.snoozed_until,
+        outcome=people.outcome,
+        action=people.action,
+        tense=alert.tense,
+    )
+
+
+def row_of(alert: AlertState) -> RowValue:
+    """Plain values for the journal, in the order of the fields."""
+    episode, p = alert.episode, alert.people
+    return (
+        (alert.alert_id, alert.tense, alert.region, alert.level, alert.group, alert.area, str(alert.severity)),
+        (episode.opened_ms, alert.areas, episode.notified, episode.above_ms, episode.closed_ms),
+        astuple(alert.evidence),
+        astuple(alert.basis),
+        (alert.peak_score, alert.ended_at, alert.retracted, alert.sentinel, alert.inhibited_by),
+        (alert.transitions,),
+        (p.acknowledged_by, p.acknowledged_severity, p.assignee, p.snoozed_until, p.outcome, p.action, p.commands),
+    )
+
+
+def alert_of(row: RowValue) -> AlertState:
+    """What :func:`row_of` wrote, read again."""
+    ident, ep, evidence, basis, life, (transitions,), pe = cast("tuple[tuple[object, ...], ...]", row)
+    alert_id, tense, region, level, group, area, severity = cast("tuple[str, ...]", ident)
+    opened, areas, notified, above, closed = cast("tuple[int, list[str], float, int, int | None]", ep)
+    peak, ended, retracted, sentinel, inhibited = cast("tuple[float, int | None, bool, bool, str]", life)
+    by, seen, assignee, snoozed, outcome, action, commands = cast(
+        "tuple[str, str, str, int | None, str, str, list[str]]", pe
+    )
+    return AlertState(
+        alert_id=alert_id,
+        tense=tense,
+        region=region,
+        level=level,
+        group=group,
+        area=area,
+        severity=severity,
+        episode=Episode(opened_ms=opened, areas=frozenset(areas), notified=notified, above_ms=above, closed_ms=closed),
+        evidence=_evidence_of(evidence),
+        basis=_evidence_of(basis),
+        peak_score=peak,
+        ended_at=ended,
+        retracted=retracted,
+        sentinel=sentinel,
+        inhibited_by=inhibited,
+        transitions=cast("int", transitions),
+        people=People(
+            acknowledged_by=by,
+            acknowledged_severity=seen,
+            assignee=assignee,
+            snoozed_until=snoozed,
+            outcome=outcome,
+            action=action,
+            commands=tuple(commands),
+        ),
+    )
+
+
+def _evidence_of(row: tuple[object, ...]) -> Evidence:
+    named = dict(zip((field.name for field in fields(Evidence)), row, strict=True))
+    named["incidents"] = tuple(cast("list[str]", named["incidents"]))
+    return Evidence(**named)  # type: ignore[arg-type]  # what astuple() wrote, in the same order

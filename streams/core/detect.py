@@ -1,0 +1,345 @@
+"""
+The third stage: at each tick, tell whether violence in any area is above what is normal there.
+
+Counts wait until every enriched partition has reached the tick; then everything is evaluated exactly once for it.
+Commands take effect where they stand in the log. What is watched closely between two full evaluations is what changed
+and what is alerted; a full evaluation comes every five minutes of the stream's own time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from schemas.events import (
+    DAY,
+    HOUR,
+    AlertKind,
+    AlertReason,
+    Command,
+    CommandKind,
+    HourCount,
+    Millis,
+    Tense,
+    Tick,
+)
+from streams.core.alert import AlertState, Transition, event_of, refused, state_of
+from streams.core.align import Alignment, Closed
+from streams.core.areas import area_counts, heartbeat
+from streams.core.desk import Refusal, Silence, act
+from streams.core.detection.rows import Row as ModelRow
+from streams.core.detection.unit import Unit, UnitModel
+from streams.core.sentinel import SentinelWatch
+from streams.core.stage import Marker, Output, Record, Row, RowValue
+from streams.core.thresholds import StandingBudget
+from streams.core.watch import UnitWatch
+
+COUNTS = "areas.counts"
+EVENTS = "alerts.events"
+STATE = "alerts.state"
+FULL_EVERY: Millis = 300_000
+LONGEST_PAST: Millis = 366 * DAY
+"""A model that begins with a past (a first load) learns from so much of it."""
+
+Key = tuple[str, str, str]
+"""Region, level, group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionPlan:
+    """What this stage needs of a region pack: its units, its sentinel groups, and its alert budget."""
+
+    region: str
+    level: str
+    """The partition level: sentinel events are told there."""
+    parents: Mapping[str, str]
+    """Area of the partition level that a finer area lies in."""
+    units: tuple[Unit, ...]
+    sentinels: tuple[str, ...]
+    alerts_per_week: float
+    own_budgets: Mapping[str, float]
+    """Units (``region|level|group``) with a budget of their own, in alerts a week."""
+
+
+class Detect:
+    """
+    The state machine behind one inbox partition.
+
+    Parameters
+    ----------
+    plans
+        The regions whose counts come to this partition.
+    enriched_partitions
+        Ticks of all of them are aligned.
+    counts
+        Whether rolling counts are sent; a backtest that wants alerts alone spares them.
+    tense
+        Tense of the counts that are evaluated: ACTUAL, or EXERCISE in a demonstration.
+
+    """
+
+    row_format = 1
+
+    def __init__(
+        self,
+        plans: Sequence[RegionPlan],
+        *,
+        enriched_partitions: int,
+        counts: bool = True,
+        tense: str = Tense.ACTUAL,
+    ) -> None:
+        self._plans = {plan.region: plan for plan in plans}
+        self._waiting: Alignment[HourCount] = Alignment(enriched_partitions)
+        self._counts = counts
+        self._tense = tense
+        self._budgets = {
+            plan.region: StandingBudget(plan.units, plan.alerts_per_week, plan.own_budgets) for plan in plans
+        }
+        self._units = {_key(unit): unit for plan in plans for unit in plan.units}
+        self._watches: dict[Key, UnitWatch] = {}
+        self._sentinels = {
+            (plan.region, plan.level, group): SentinelWatch(plan.region, plan.level, group)
+            for plan in plans
+            for group in plan.sentinels
+        }
+        self._silences: dict[str, Silence] = {}
+        self._changed_silences: set[str] = set()
+        self._calibrated: set[str] = set()
+        self._clock: Millis = 0
+        self._heard = 0
+        """Offset after the last command taken in."""
+
+    def apply(self, record: Record) -> list[Output]:
+        """Let a count wait for its tick; evaluate at ticks; obey a command at once."""
+        value = record.value
+        if isinstance(value, HourCount):
+            if value.tense == self._tense and value.region in self._plans:
+                self._waiting.add(value.origin_partition, record.offset, value)
+            return []
+        if isinstance(value, Tick):
+            reached = self._waiting.tick(value.origin_partition, record.offset, value.clock)
+            return [output for closed in reached for output in self._evaluate(closed)]
+        if record.offset < self._heard:
+            return []
+        self._heard = record.offset + 1
+        return list(self._obey(cast("Command", value)))
+
+    def _evaluate(self, closed: Closed[HourCount]) -> Iterator[Output]:
+        now, before = closed.clock, self._clock or None
+        everything = before is None or now // FULL_EVERY > before // FULL_EVERY
+        self._take(closed)
+        self._clock = now
+        for plan in self._plans.values():
+            yield from self._region(plan, now, before, everything=everything)
+        if before is not None and now // DAY > before // DAY:
+            self._forget(now)
+
+    def _take(self, closed: Closed[HourCount]) -> None:
+        for count in sorted(closed.items, key=_order):
+            key = (count.region, count.level, count.group)
+            if key in self._sentinels:
+                self._sentinels[key].take(count, closed.clock)
+            elif key in self._units:
+                self._watch(key, count.hour, closed.clock).take(count, closed.clock)
+
+    def _watch(self, key: Key, hour: Millis, now: Millis) -> UnitWatch:
+        watch = self._watches.get(key)
+        if watch is None:
+            model = UnitModel(self._units[key], max(hour, now - LONGEST_PAST))
+            watch = self._watches[key] = UnitWatch(model, self._budgets[key[0]])
+        return watch
+
+    def _region(self, plan: RegionPlan, now: Millis, before: Millis | None, *, everything: bool) -> Iterator[Output]:
+        for key, sentinel in self._sentinels.items():
+            if key[0] == plan.region:
+                for transition in sentinel.evaluate(now):
+                    yield from self._tell(transition, now)
+        for key in self._units:
+            watch = self._watches.get(key)
+            if watch is not None and key[0] == plan.region:
+                yield from self._unit(plan, watch, now, before, everything=everything)
+        yield Output(COUNTS, f"heartbeat|{plan.region}", heartbeat(plan.region, now))
+
+    def _unit(
+        self, plan: RegionPlan, watch: UnitWatch, now: Millis, before: Millis | None, *, everything: bool
+    ) -> Iterator[Output]:
+        changed = frozenset(watch.ledger.changed)
+        if not everything and not changed and not watch.alerts:
+            return
+        moved = [self._inhibited(plan, watch, each) for each in watch.evaluate(now, everything=everything)]
+        for transition in moved:
+            yield from self._tell(transition, now)
+        if self._counts:
+            told = changed.union(*(each.alert.areas for each in moved))
+            for count in area_counts(watch, now, before if everything else now, told):
+                yield Output(COUNTS, f"{count.area}|{count.group}", count)
+
+    def _inhibited(self, plan: RegionPlan, watch: UnitWatch, transition: Transition) -> Transition:
+        """An alert of a finer level that opens under an open one of the partition level is told by that one."""
+        alert = transition.alert
+        above = self._watches.get((plan.region, plan.level, alert.group))
+        if transition.kind is not AlertKind.OPENED or alert.level == plan.level or above is None:
+            return transition
+        parents = {plan.parents.get(area, "") for area in alert.areas}
+        over = next((each for each in above.alerts.values() if each.is_open and parents & each.episode.areas), None)
+        return transition if over is None else watch.inhibit(transition, over.alert_id)
+
+    def _tell(self, transition: Transition, now: Millis) -> Iterator[Output]:
+        alert = transition.alert
+        silence = next((s for s in self._silences.values() if s.covers(alert, now)), None)
+        event = event_of(
+            transition, now, self._budgets[alert.region].version, "" if silence is None else silence.silence_id
+        )
+        yield Output(EVENTS, alert.alert_id, event)
+        yield Output(STATE, alert.alert_id, state_of(alert, now))
+
+    def _obey(self, command: Command) -> Iterator[Output]:
+        if command.region not in self._plans:
+            return
+        if command.kind == CommandKind.CALIBRATE:
+            self._budgets[command.region].calibrate(command.body)
+            self._calibrated.add(command.region)
+        elif command.kind in {CommandKind.SILENCE, CommandKind.UNSILENCE}:
+            yield from self._hush(command)
+        else:
+            yield from self._act(command)
+
+    def _act(self, command: Command) -> Iterator[Output]:
+        holder = self._holder(command.alert_id)
+        answer = act(None if holder is None else holder.alerts[command.alert_id], command, self._clock)
+        if isinstance(answer, Refusal):
+            yield self._refused(command, answer)
+        elif answer is not None and holder is not None:
+            holder.put(answer.alert)
+            yield from self._tell(answer, self._clock)
+
+    def _holder(self, alert_id: str) -> UnitWatch | SentinelWatch | None:
+        return next((holder for holder in self._holders() if alert_id in holder.alerts), None)
+
+    def _holders(self) -> Iterable[UnitWatch | SentinelWatch]:
+        return [*self._watches.values(), *self._sentinels.values()]
+
+    def _hush(self, command: Command) -> Iterator[Output]:
+        silence_id = command.alert_id or command.command_id
+        if command.kind == CommandKind.UNSILENCE:
+            self._silences.pop(silence_id, None)
+        elif command.until is None or command.until <= self._clock or not command.text:
+            yield self._refused(
+                command, Refusal(AlertReason.BAD_COMMAND, "a silence needs a reason and an end to come")
+            )
+            return
+        else:
+            self._silences[silence_id] = Silence(
+                silence_id=silence_id,
+                region=command.region,
+                area=command.area,
+                group=command.group,
+                until=command.until,
+                author=command.actor,
+                reason=command.text,
+            )
+        self._changed_silences.add(silence_id)
+
+    def _refused(self, command: Command, refusal: Refusal) -> Output:
+        version = self._budgets[command.region].version
+        event = refused(command, *refusal, self._clock, tense=self._tense, calibration=version)
+        return Output(EVENTS, command.alert_id or command.command_id, event)
+
+    def _forget(self, now: Millis) -> None:
+        for holder in self._holders():
+            holder.forget(now)
+        for silence_id in [each.silence_id for each in self._silences.values() if each.until <= now]:
+            del self._silences[silence_id]
+            self._changed_silences.add(silence_id)
+
+    def alerts(self) -> list[AlertState]:
+        """All alerts remembered, by id."""
+        remembered = (alert for holder in self._holders() for alert in holder.alerts.values())
+        return sorted(remembered, key=lambda alert: alert.alert_id)
+
+    def dirty(self) -> Iterable[Row]:
+        """Rows changed since the last call."""
+        rows = [row for watch in self._watches.values() for row in watch.dirty()]
+        rows += [row for sentinel in self._sentinels.values() for row in sentinel.dirty()]
+        for silence_id in sorted(self._changed_silences):
+            silence = self._silences.get(silence_id)
+            rows.append(Row(f"silence|{silence_id}", None if silence is None else _silence_row(silence)))
+        rows += [Row(f"calibration|{region}", self._budgets[region].to_row()) for region in sorted(self._calibrated)]
+        self._changed_silences.clear()
+        self._calibrated.clear()
+        return rows
+
+    def marker(self) -> Marker:
+        """What has been evaluated, and which commands were taken in."""
+        return {**self._waiting.marker(), "clock": self._clock, "heard": self._heard}
+
+    def resume_at(self, next_offset: int) -> int:
+        """Read again from the first count that still waits for its tick."""
+        return self._waiting.resume_at(next_offset)
+
+    def restore(self, rows: Iterable[Row], marker: Marker | None) -> None:
+        """Take over models, hours, alerts, silences and calibrations of an earlier owner."""
+        models: dict[Key, list[tuple[str, RowValue]]] = {}
+        late: list[Row] = []
+        for key, value in rows:
+            if value is None:
+                continue
+            kind, _, rest = key.partition("|")
+            if kind == "model":
+                region, level, group, name = rest.split("|", 3)
+                models.setdefault((region, level, group), []).append((name, value))
+            else:
+                late.append(Row(key, value))
+        if marker is not None:
+            self._clock, self._heard = cast("int", marker["clock"]), cast("int", marker["heard"])
+            self._waiting.restore(
+                cast("int", marker["done"]), cast("list[int]", marker["folded"]), cast("list[int]", marker["boundary"])
+            )
+        for unit, state in models.items():
+            self._watch(unit, self._clock - self._clock % HOUR, self._clock).model.restore(
+                cast("list[ModelRow]", state)
+            )
+        for key, value in late:
+            self._restore(key, cast("RowValue", value))
+
+    def _restore(self, key: str, value: RowValue) -> None:
+        kind, first, *rest = key.split("|")
+        if kind == "silence":
+            self._silences[first] = _silence_of(value)
+        elif kind == "calibration":
+            self._budgets[first].from_row(value)
+        else:
+            unit = (first, rest[0], rest[1])
+            holder = self._sentinels.get(unit) or self._watches[unit]
+            if kind == "alert":
+                holder.restore_alert(value)
+            else:
+                holder.ledger.restore(key, value)
+
+
+def _key(unit: Unit) -> Key:
+    return unit.region, unit.level, unit.group
+
+
+def _order(count: HourCount) -> tuple[Millis, str, str, str]:
+    return count.hour, count.level, count.area, count.group
+
+
+def _silence_row(silence: Silence) -> RowValue:
+    return (
+        silence.silence_id,
+        silence.region,
+        silence.area,
+        silence.group,
+        silence.until,
+        silence.author,
+        silence.reason,
+    )
+
+
+def _silence_of(row: RowValue) -> Silence:
+    silence_id, region, area, group, until, author, reason = cast("tuple[str, str, str, str, int, str, str]", row)
+    return Silence(
+        silence_id=silence_id, region=region, area=area, group=group, until=until, author=author, reason=reason
+    )
