@@ -297,9 +297,8 @@ class Detect:
                 cast("int", marker["done"]), cast("list[int]", marker["folded"]), cast("list[int]", marker["boundary"])
             )
         for unit, state in models.items():
-            self._watch(unit, self._clock - self._clock % HOUR, self._clock).model.restore(
-                cast("list[ModelRow]", state)
-            )
+            watch = self._watch(unit, self._clock - self._clock % HOUR, self._clock)
+            watch.model.restore(cast("list[ModelRow]", state))
         for key, value in late:
             self._restore(key, cast("RowValue", value))
 

@@ -1,0 +1,282 @@
+"""The third stage on made-up towns: alerts open on spikes, end, are taken back, are obeyed, and survive restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from schemas.events import (
+    DAY,
+    HOUR,
+    AlertEvent,
+    AlertKind,
+    AlertReason,
+    AreaCount,
+    Command,
+    CommandKind,
+    Contribution,
+    HourCount,
+    Millis,
+    Severity,
+    Tick,
+)
+from streams.core.detect import Detect, RegionPlan
+from streams.core.detection.unit import Unit
+from streams.core.stage import Output, Record, Row
+
+START: Millis = 1_699_228_800_000
+"""2023-11-06T00:00:00Z, a Monday."""
+
+AREAS = ("A", "B", "C", "D", "E")
+NEAR = ((1, 2, 3, 4), (0, 2, 3, 4), (3, 1, 0, 4), (2, 4, 1, 0), (3, 2, 1, 0))
+
+
+def plan(**given: Any) -> RegionPlan:
+    unit = Unit(
+        region="R", level="borough", group="knife_crime", areas=AREAS, neighbours=NEAR, zone="UTC", day_starts=6
+    )
+    fields: dict[str, Any] = {
+        "region": "R",
+        "level": "borough",
+        "parents": {},
+        "units": (unit,),
+        "sentinels": ("homicide",),
+        "alerts_per_week": 0.2,
+        "own_budgets": {},
+    }
+    return RegionPlan(**{**fields, **given})
+
+
+def count(area: str, hour: Millis, incidents: int, clock: Millis, **given: Any) -> HourCount:
+    fields: dict[str, Any] = {"tense": "ACTUAL", "group": "knife_crime", "victims": incidents}
+    named = tuple(Contribution(f"s|{area}{hour}{k}", hour + 1, ()) for k in range(incidents))
+    fields = {**fields, "contributions": named, **given}
+    return HourCount(
+        origin_partition=0,
+        clock=clock,
+        region="R",
+        level="borough",
+        area=area,
+        hour=hour,
+        incidents=incidents,
+        **fields,
+    )
+
+
+class Town:
+    """Feeds a stage hour by hour; ``events`` are the alert events so far."""
+
+    def __init__(self, stage: Detect, *, rate: float = 0.15, seed: int = 1) -> None:
+        self.stage = stage
+        self.rng = np.random.default_rng(seed)
+        self.rate = rate
+        self.now = START
+        self.offset = 0
+        self.outputs: list[Output] = []
+
+    @property
+    def events(self) -> list[AlertEvent]:
+        return [output.value for output in self.outputs if isinstance(output.value, AlertEvent)]
+
+    @property
+    def counts(self) -> list[AreaCount]:
+        return [output.value for output in self.outputs if isinstance(output.value, AreaCount)]
+
+    def feed(self, value: object) -> None:
+        self.outputs += self.stage.apply(Record(self.offset, self.now, value))
+        self.offset += 1
+
+    def hours(self, hours: int, extra: dict[str, int] | None = None) -> None:
+        for _ in range(hours):
+            hour, self.now = self.now, self.now + HOUR
+            for area in AREAS:
+                incidents = int(self.rng.poisson(self.rate)) + (extra or {}).get(area, 0)
+                if incidents:
+                    self.feed(count(area, hour, incidents, self.now))
+            self.feed(Tick(0, self.now))
+
+
+def detect(**given: Any) -> Detect:
+    return Detect([plan(**given)], enriched_partitions=1)
+
+
+def spiked() -> Town:
+    town = Town(detect())
+    town.hours(70 * 24)
+    assert town.events == [], "nothing opens in a quiet town at this budget"
+    town.hours(12, {"C": 2})
+    return town
+
+
+def test_a_spike_opens_one_alert_in_its_area_and_the_alert_names_its_incidents() -> None:
+    town = spiked()
+
+    opened = [event for event in town.events if event.kind == AlertKind.OPENED]
+    assert [event.area for event in opened] == ["C"]
+    assert opened[0].observed > opened[0].upper > opened[0].expected
+    assert opened[0].incidents
+    assert all(incident.startswith("s|C") for incident in opened[0].incidents)
+    assert opened[0].chance_days is not None
+    assert opened[0].chance_days > 7 / 0.2 * 0.5
+
+
+def test_the_alert_ends_a_day_after_the_score_has_fallen() -> None:
+    town = spiked()
+
+    town.hours(12 * 24)
+
+    assert [event.kind for event in town.events][-1] == AlertKind.ENDED
+    assert town.events[-1].reason == AlertReason.FELL_BELOW
+    assert not any(alert.is_open for alert in town.stage.alerts())
+
+
+def test_an_alert_whose_incidents_are_withdrawn_is_retracted_and_says_so() -> None:
+    town = spiked()
+    spike = [START + (70 * 24 + h) * HOUR for h in range(12)]
+
+    for hour in spike:
+        town.feed(count("C", hour, 0, town.now + HOUR))
+    town.hours(1)
+
+    last = town.events[-1]
+    assert (last.kind, last.reason) == (AlertKind.RETRACTED, AlertReason.CORRECTED)
+    assert "withdrawn" in last.changed
+
+
+def test_no_alert_opens_before_there_is_enough_history_and_the_areas_are_grey() -> None:
+    town = Town(detect())
+
+    town.hours(10 * 24)
+    town.hours(12, {"C": 4})
+
+    assert town.events == []
+    assert {each.state for each in town.counts if each.area} == {"GREY"}
+
+
+def test_a_single_homicide_is_told_once_and_a_correction_takes_it_back() -> None:
+    town = Town(detect())
+    town.hours(3)
+    hour = town.now - HOUR
+    incident = (Contribution("s|h1", town.now, ()),)
+
+    town.feed(count("B", hour, 1, town.now, group="homicide", contributions=incident))
+    town.hours(30)
+    told = [event.kind for event in town.events]
+    town.feed(count("B", hour, 0, town.now, group="homicide", contributions=()))
+    town.hours(1)
+
+    assert told == [AlertKind.OPENED, AlertKind.ENDED]
+    assert [event.kind for event in town.events][2:] == [AlertKind.RETRACTED]
+    assert {event.incidents for event in town.events[:2]} == {("s|h1",)}
+
+
+def test_rolling_counts_equal_sums_over_the_hours() -> None:
+    town = Town(detect())
+    hours: dict[tuple[str, Millis], int] = {}
+    for _ in range(40 * 24):
+        hour, town.now = town.now, town.now + HOUR
+        for area in AREAS:
+            incidents = int(town.rng.poisson(0.2))
+            if incidents:
+                hours[area, hour] = incidents
+                town.feed(count(area, hour, incidents, town.now))
+        town.feed(Tick(0, town.now))
+
+    latest = {each.area: each for each in town.counts if each.area}
+    for area, told in latest.items():
+        for window, seen in ((1, told.incidents_1h), (24, told.incidents_24h), (672, told.incidents_28d)):
+            expected = sum(
+                n for (a, h), n in hours.items() if a == area and told.as_of - window * HOUR <= h < told.as_of
+            )
+            assert seen == expected
+
+
+def command(kind: CommandKind, alert_id: str, **given: Any) -> Command:
+    fields: dict[str, Any] = {"command_id": f"{kind}-1", "actor": "ana", "issued_at": 0}
+    return Command(kind=kind, region="R", alert_id=alert_id, **{**fields, **given})
+
+
+def test_acknowledging_twice_by_one_command_is_once_and_a_worse_alert_asks_again() -> None:
+    town = spiked()
+    alert = next(alert for alert in town.stage.alerts() if alert.is_open)
+    before = len(town.events)
+    ack = command(CommandKind.ACKNOWLEDGE, alert.alert_id, severity_seen=alert.severity)
+
+    town.feed(ack)
+    town.feed(ack)
+    acknowledged = town.stage.alerts()[0].status
+    town.hours(24, {"C": 6})
+
+    assert [event.kind for event in town.events[before:]].count(AlertKind.ACKNOWLEDGED) == 1
+    assert acknowledged == "ACKNOWLEDGED"
+    if alert.severity != Severity.CRITICAL:
+        assert town.stage.alerts()[0].status == "OPEN"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (command(CommandKind.ACKNOWLEDGE, "none"), AlertReason.UNKNOWN_ALERT),
+        (command(CommandKind.SILENCE, "", until=START + 10_000 * DAY), AlertReason.BAD_COMMAND),
+    ],
+)
+def test_a_command_that_cannot_be_obeyed_is_refused_with_its_reason(wrong: Command, reason: AlertReason) -> None:
+    town = Town(detect())
+    town.hours(1)
+
+    town.feed(wrong)
+
+    assert [(event.kind, event.reason) for event in town.events] == [(AlertKind.REFUSED, reason)]
+
+
+def test_a_closed_alert_stays_closed_while_the_same_spike_goes_on() -> None:
+    town = spiked()
+    alert = next(alert for alert in town.stage.alerts() if alert.is_open)
+
+    town.feed(command(CommandKind.CLOSE, alert.alert_id, outcome="real", action="youth_work"))
+    closed = len(town.events)
+    town.hours(6, {"C": 2})
+
+    assert town.events[closed - 1].kind == AlertKind.CLOSED
+    assert town.events[closed:] == []
+
+
+def test_a_stage_restored_from_its_rows_sends_what_the_undisturbed_one_sends() -> None:
+    undisturbed, restarted = Town(detect()), Town(detect())
+    rows: dict[str, Any] = {}
+
+    def cut(stage: Detect) -> None:
+        for key, value in stage.dirty():
+            if value is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=tuple)
+
+    def restored(town: Town) -> Detect:
+        cut(town.stage)
+        marker = town.stage.marker()
+        stage = detect()
+        stage.restore([Row(key, value) for key, value in rows.items()], marker)
+        return stage
+
+    for hours, extra in _phases():
+        for town in (undisturbed, restarted):
+            town.hours(hours, extra)
+        restarted.stage = restored(restarted)
+
+    assert undisturbed.events
+    assert restarted.outputs == undisturbed.outputs
+
+
+def _phases() -> Iterable[tuple[int, dict[str, int]]]:
+    yield 20 * 24, {}
+    yield 45 * 24 + 5, {}
+    yield 1, {"C": 3}
+    yield 7, {"C": 2, "D": 1}
+    yield 3, {"A": 9}
+    yield 40, {}
+    yield 9 * 24, {}
