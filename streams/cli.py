@@ -42,7 +42,7 @@ def firebreak() -> None:
 def main() -> None:
     """Run the console script; a user's mistake is one line and exit code 2."""
     try:
-        firebreak.main(standalone_mode=False)
+        code = firebreak.main(standalone_mode=False)
     except click.ClickException as mistake:
         mistake.show()
         sys.exit(2)
@@ -51,3 +51,4 @@ def main() -> None:
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

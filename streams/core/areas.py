@@ -39,6 +39,7 @@ def area_counts(watch: UnitWatch, now: Millis, before: Millis | None, told: froz
         return
     _, expected, lower, upper = watch.model.expected_all(now, EXPECTED_WINDOW)
     readiness = watch.model.readiness()
+    completeness = round(watch.completeness(now, EXPECTED_WINDOW), 4)
     alerted = {area: alert.severity for alert in watch.alerts.values() if alert.is_open for area in alert.areas}
     for index in chosen:
         area, ready = watch.unit.areas[index], readiness[index] is Readiness.READY
@@ -59,7 +60,7 @@ def area_counts(watch: UnitWatch, now: Millis, before: Millis | None, told: froz
             upper=int(upper[index]) if ready else None,
             state=state,
             grey_reason="" if ready else readiness[index].value,
-            completeness=1.0,
+            completeness=completeness,
         )
 
 

@@ -27,6 +27,7 @@ from schemas.events import (
 from streams.core.alert import AlertState, Transition, event_of, refused, state_of
 from streams.core.align import Alignment, Closed
 from streams.core.areas import area_counts, heartbeat
+from streams.core.arrivals import Arrivals
 from streams.core.desk import Refusal, Silence, act
 from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
@@ -103,6 +104,7 @@ class Detect:
             for plan in plans
             for group in plan.sentinels
         }
+        self._arrivals = {plan.region: Arrivals(plan.region) for plan in plans}
         self._silences: dict[str, Silence] = {}
         self._changed_silences: set[str] = set()
         self._calibrated: set[str] = set()
@@ -130,9 +132,13 @@ class Detect:
         everything = before is None or now // FULL_EVERY > before // FULL_EVERY
         self._take(closed)
         self._clock = now
+        turned = before is not None and now // DAY > before // DAY
+        if turned:
+            for (region, _, group), watch in self._watches.items():
+                self._arrivals[region].tell(group, watch.model)
         for plan in self._plans.values():
             yield from self._region(plan, now, before, everything=everything)
-        if before is not None and now // DAY > before // DAY:
+        if turned:
             self._forget(now)
 
     def _take(self, closed: Closed[HourCount]) -> None:
@@ -141,7 +147,9 @@ class Detect:
             if key in self._sentinels:
                 self._sentinels[key].take(count, closed.clock)
             elif key in self._units:
-                self._watch(key, count.hour, closed.clock).take(count, closed.clock)
+                new = self._watch(key, count.hour, closed.clock).take(count, closed.clock)
+                if count.level == self._plans[count.region].level:
+                    self._arrivals[count.region].learn(count, new)
 
     def _watch(self, key: Key, hour: Millis, now: Millis) -> UnitWatch:
         watch = self._watches.get(key)
@@ -262,6 +270,7 @@ class Detect:
         """Rows changed since the last call."""
         rows = [row for watch in self._watches.values() for row in watch.dirty()]
         rows += [row for sentinel in self._sentinels.values() for row in sentinel.dirty()]
+        rows += [row for arrivals in self._arrivals.values() for row in arrivals.dirty()]
         for silence_id in sorted(self._changed_silences):
             silence = self._silences.get(silence_id)
             rows.append(Row(f"silence|{silence_id}", None if silence is None else _silence_row(silence)))
@@ -308,6 +317,8 @@ class Detect:
             self._silences[first] = _silence_of(value)
         elif kind == "calibration":
             self._budgets[first].from_row(value)
+        elif kind == "delay":
+            self._arrivals[first].restore(rest[0], rest[1], value)
         else:
             unit = (first, rest[0], rest[1])
             holder = self._sentinels.get(unit) or self._watches[unit]

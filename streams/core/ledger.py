@@ -32,17 +32,19 @@ class Ledger:
         self.lowered: set[str] = set()
         """Areas that lost an incident since then: a correction."""
 
-    def take(self, count: HourCount, now: Millis) -> None:
-        """Set one hour of one area."""
+    def take(self, count: HourCount, now: Millis) -> tuple[Contribution, ...]:
+        """Set one hour of one area; answer the incidents that it did not name before."""
         self.changed.add(count.area)
         if count.hour < now - self._kept:
-            return
+            return tuple(each for each in count.contributions if each.received_at > now - DAY)
         hours = self._cells.setdefault(count.area, {})
         before = hours.get(count.hour)
         if before is not None and count.incidents < before.incidents:
             self.lowered.add(count.area)
         hours[count.hour] = Cell(count.incidents, count.contributions)
         self._dirty.add((count.area, count.hour))
+        known = () if before is None else {each.incident_id for each in before.contributions}
+        return tuple(each for each in count.contributions if each.incident_id not in known)
 
     def settle(self) -> None:
         """Forget which areas changed."""

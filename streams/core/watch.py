@@ -81,12 +81,13 @@ class UnitWatch:
         """Score from which an alert opens."""
         return self.budget.threshold(self.unit.level, self.unit.group)
 
-    def take(self, count: HourCount, now: Millis) -> None:
-        """Set one hour of one area; areas that the region pack does not know are nobody's."""
+    def take(self, count: HourCount, now: Millis) -> tuple[Contribution, ...]:
+        """Set one hour of one area (none that the region pack does not know); answer the incidents new in it."""
         index = self._index.get(count.area)
-        if index is not None:
-            self.model.record(index, count.hour, count.incidents)
-            self.ledger.take(count, now)
+        if index is None:
+            return ()
+        self.model.record(index, count.hour, count.incidents)
+        return self.ledger.take(count, now)
 
     def evaluate(self, now: Millis, *, everything: bool) -> list[Transition]:
         """Score what changed (or *everything*) at *now* and move the alerts; answer their transitions."""
@@ -228,11 +229,15 @@ class UnitWatch:
             upper=why.upper + sum(each.upper for each in others),
             score=round(score, 4),
             chance_days=self.budget.chance_days(self.unit.level, self.unit.group, score),
-            completeness=1.0,
+            completeness=round(self.completeness(now, why.window_h), 4),
             incidents=tuple(each.incident_id for each in named),
             stands_without_newest=_stands(why, self.threshold),
             newest_at=named[0].received_at if named else None,
         )
+
+    def completeness(self, now: Millis, window: int) -> float:
+        """Share of the last *window* hours' incidents that should have been received by *now*."""
+        return self.model.completeness(now, window)
 
     def _named(self, areas: Iterable[str], now: Millis, window: int) -> list[Contribution]:
         return self.ledger.contributions(areas, now, window)[:NAMED]

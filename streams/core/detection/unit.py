@@ -329,6 +329,16 @@ class UnitModel:
         """Counts of all areas over *window_h* hours up to *now_ms*."""
         return self._totals_over(now_ms, window_h)[0]
 
+    def completeness(self, now_ms: int, window_h: int) -> float:
+        """Share of the whole unit's expected count over *window_h* hours that should have been seen by *now_ms*."""
+        end = self._end(now_ms)
+        first = max(self._ring.first, end - window_h)
+        expected = self._ring.expected[:, self._ring.slice(first, end)].sum(axis=0)
+        due = np.ones(end - first)
+        due[-1] = (now_ms - current_hour(now_ms) * HOUR_MS) / HOUR_MS
+        total = float((expected * due).sum())
+        return float((expected * self._weights(now_ms, end - first)).sum()) / total if total > 0.0 else 1.0
+
     def expected_all(self, now_ms: int, window_h: int) -> tuple[Floats, Floats, Floats, Floats]:
         """Observed, expected, lower and upper counts of all areas over *window_h* hours (at most 28 days)."""
         observed, expected = self._totals_over(now_ms, window_h)
