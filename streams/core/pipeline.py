@@ -49,10 +49,14 @@ class Pipeline:
         for partition in range(len(self._stages["incidents.raw"])) if only is None else (only,):
             self._append("incidents.raw", partition, received_at, raw)
 
+    def take(self, topic: str, partition: int, offset: int, received_at: Millis, value: object) -> None:
+        """Let a stage take one record of a log that is kept elsewhere."""
+        self._pass_on(self._stages[topic][partition].apply(Record(offset, received_at, value)), received_at)
+
     def _append(self, topic: str, partition: int, received_at: Millis, value: object) -> None:
         offset = self._offsets[topic][partition]
         self._offsets[topic][partition] += 1
-        self._pass_on(self._stages[topic][partition].apply(Record(offset, received_at, value)), received_at)
+        self.take(topic, partition, offset, received_at, value)
 
     def _pass_on(self, outputs: Iterable[Output], received_at: Millis) -> None:
         for output in outputs:
