@@ -59,15 +59,20 @@ class Baseline:
         effect = self._calendar.effect(self._local.first_hour(day), base.shape[1])
         return base if effect is None else base * effect
 
-    def commit(self, day: int, counts: Floats, complete: float, batch: float) -> None:
-        """Learn *day* for good from its *counts*, [areas, hours]; *complete* is the share that has arrived by now."""
+    def commit(self, day: int, counts: Floats, share: Floats, complete: float, batch: float) -> None:
+        """
+        Learn *day* for good from its *counts*, [areas, hours].
+
+        share: of background in them, [areas]; complete: of the incidents that have arrived by now.
+        """
         base = self.shape_of(day)
-        rate = levels.current(self.level, self._settings)
-        observed = counts.sum(axis=1)
+        rate = self.rate()
+        background = counts * share[:, None]
+        observed = background.sum(axis=1)
         self.level, clipped = levels.stepped(
             self.level, observed, base.sum(axis=1), self._settings, complete=complete, batch=batch
         )
-        clean = counts * (clipped / np.maximum(observed, 1e-9))[:, None]
+        clean = background * (clipped / np.maximum(observed, 1e-9))[:, None]
         expected = rate[:, None] * base * complete
         if self.level.days[0] > self._settings.min_days:
             self._calendar.learn(self._local.first_hour(day), counts, expected)
@@ -110,6 +115,10 @@ class Baseline:
             self.weights, self.shapes = factorise(counts, exposure, self.weights, self.shapes, rounds)
             shared = self.weights @ self.shapes
         self.profile = shrunk(counts, exposure, shared, self._settings.profile_prior)
+
+    def rate(self) -> Floats:
+        """Expected incidents in an hour of a mean week, as of the next day to be committed, [areas]."""
+        return levels.current(self.level, self._settings)
 
     def mean_hour(self) -> Floats:
         """Expected incidents in an hour of a mean week by the long-run level alone, [areas]."""

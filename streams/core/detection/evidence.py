@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import gammaln
 
 from streams.core.detection.settings import Settings
 
@@ -148,18 +149,21 @@ def log_ratios(observed: Floats, expected: Floats, noise: Floats, batch: float, 
     """
     Log likelihood ratio of "the rate is rho times the expected" against "as expected", for each window and rho.
 
-    Counts over a window are gamma-Poisson in units of batches: N/b has mean m/b and variance m/b + v (m/b)^2, so
-    that Var N = b m + v m^2 (quasi-likelihood; Noufaily et al. 2013, section 2, for the quasi-Poisson b). A spike
-    multiplies the rate of each batch and leaves the shape 1/v of the gamma shock alone, so the gamma functions cancel:
+    Counts over a window are negative binomial with mean m and Var N = b m + v m^2, so of size r(m) = m / (b - 1 + v m)
+    (Noufaily et al. 2013, section 3.4, replace the normal by the negative binomial; Hoehle & Paul, 2008, for its
+    likelihood ratio). With r0 = r(m), m1 = rho m and r1 = r(m1):
 
-        l = log((1 + v m/b) / (1 + v rho m/b)) / v + (N/b) log(rho (1 + v m/b) / (1 + v rho m/b))
+        l = lnG(N + r1) - lnG(r1) - lnG(N + r0) + lnG(r0) + r1 ln(r1/(r1 + m1)) - r0 ln(r0/(r0 + m))
+            + N ln(rho (r0 + m) / (r1 + m1))
 
     observed, expected: [..., areas, windows]; noise: v, [areas, windows]; answer: [..., areas, windows, multipliers].
     """
-    scaled = np.maximum(expected, 1e-6) * (noise / batch)
-    fall = np.log1p(scaled)[..., None] - np.log1p(scaled[..., None] * multipliers)
-    ratios = fall / noise[..., None] + (observed / batch)[..., None] * (fall + np.log(multipliers))
-    answer: Floats = np.clip(ratios, -CLIP, CLIP)
+    mean = np.maximum(expected, 1e-4)[..., None] * np.concatenate(([1.0], multipliers))
+    size = mean / (batch - 1.0 + noise[..., None] * mean)
+    count = observed[..., None]
+    whole = size + mean
+    likelihood = gammaln(count + size) - gammaln(size) + size * np.log(size / whole) + count * np.log(mean / whole)
+    answer: Floats = np.clip(likelihood[..., 1:] - likelihood[..., :1], -CLIP, CLIP)
     return answer
 
 

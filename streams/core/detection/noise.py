@@ -56,11 +56,19 @@ class Noise:
         answer: Floats = np.exp(share * np.log(own) + (1.0 - share) * np.log(pooled)) * self._settings.noise_inflation
         return answer
 
-    def learn(self, counts: Floats, expected: Floats, day: Floats, day_expected: Floats) -> None:
+    def learn(
+        self,
+        counts: Floats,
+        expected: Floats,
+        usable: npt.NDArray[np.bool_],
+        day: Floats,
+        day_expected: Floats,
+    ) -> None:
         """
         Take in windows that ended in a day, and the day's own hours for b.
 
-        counts, expected: [areas, ends, windows]; day, day_expected: [areas, hours].
+        counts, expected: [areas, ends, windows]; usable: [areas, windows], False where spikes are; day, day_expected:
+        [areas, hours].
         """
         low = day_expected < QUIET
         keep = 0.5 ** (1.0 / self._settings.noise_half_life)
@@ -72,9 +80,9 @@ class Noise:
         share = (pooled * expected / (batch + pooled * expected)).mean(axis=1) * (
             DAY / np.array(self._settings.windows)
         )
-        self.surplus = keep * self.surplus + (residual**2 - batch * expected).sum(axis=1)
-        self.square = keep * self.square + (expected**2).sum(axis=1)
-        self.info = keep * self.info + share
+        self.surplus = keep * self.surplus + usable * (residual**2 - batch * expected).sum(axis=1)
+        self.square = keep * self.square + usable * (expected**2).sum(axis=1)
+        self.info = keep * self.info + usable * share
 
     def state(self) -> dict[str, Floats]:
         """Everything learnt, by name."""

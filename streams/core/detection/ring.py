@@ -10,14 +10,26 @@ KEPT = 35 * 24
 SPARE = 14 * 24
 
 
+SLOTS = 64
+"""Days whose rates are kept, by day modulo this; more than the ring ever spans."""
+
+
 class Ring:
-    """Counts and expected counts of consecutive UTC hours, [areas, hours]; old hours fall off at the left."""
+    """
+    Counts of consecutive UTC hours and what was expected of them; old hours fall off at the left.
+
+    counts, base (expected at level 1), expected (base x the rate of its own day): [areas, hours]. rate: [areas, days
+    modulo 64], level of each area as it was forecast for a day. day: local day of each column.
+    """
 
     def __init__(self, areas: int, first_hour: int) -> None:
         self.first = first_hour
         self.end = first_hour
         self.counts = np.zeros((areas, KEPT + SPARE))
+        self.base = np.zeros((areas, KEPT + SPARE))
         self.expected = np.zeros((areas, KEPT + SPARE))
+        self.rate = np.zeros((areas, SLOTS))
+        self.day = np.zeros(KEPT + SPARE, dtype=np.int64)
 
     def room(self) -> int:
         """First hour that does not fit."""
@@ -33,11 +45,20 @@ class Ring:
         if end + 48 <= self.room():
             return False
         shift = end - KEPT - self.first
-        for cells in (self.counts, self.expected):
-            cells[:, :-shift] = cells[:, shift:]
+        for cells in (self.counts, self.base, self.expected):
+            cells[:, :-shift] = cells[:, shift:].copy()
             cells[:, -shift:] = 0.0
+        self.day[:-shift] = self.day[shift:].copy()
         self.first += shift
         return True
+
+    def forecast(self, day: int, first: int, base: Floats, rate: Floats) -> None:
+        """Write down what is expected of *day*, whose first hour is *first*: *base* [areas, hours], *rate* [areas]."""
+        part = self.slice(first, first + base.shape[1])
+        self.base[:, part] = base
+        self.expected[:, part] = rate[:, None] * base
+        self.rate[:, day % SLOTS] = rate
+        self.day[part] = day
 
     def slice(self, first: int, end: int) -> slice:
         """Columns of the hours [first, end)."""

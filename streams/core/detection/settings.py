@@ -13,7 +13,7 @@ class Settings:
 
     windows: tuple[int, ...] = (1, 2, 3, 6, 12, 24, 48, 72, 120, 168)
     multipliers: tuple[float, ...] = (1.5, 2.0, 3.0, 4.5)
-    set_sizes: tuple[int, ...] = (3, 5)
+    set_sizes: tuple[int, ...] = (4,)
     joint: float = 0.2
     """Prior share of spikes that cover several neighbouring areas."""
 
@@ -30,12 +30,17 @@ class Settings:
     day_variance: float = 0.04
     clip: float = 2.0
     """Standard deviations beyond which a day's surplus teaches nothing."""
-    noise_half_life: float = 250.0
+    noise_half_life: float = 600.0
     noise_inflation: float = 1.3
     """Makes up for the clipping of residuals at three standard deviations."""
     noise_shrink: float = 30.0
     calendar_prior: float = 40.0
     """Weight of the prior factor of a kind of day, in expected incidents."""
+    spikes_a_day: float = 0.01
+    """Prior chance that a spike starts in an area on a day, for taking spikes out of what is learnt."""
+    spike_days: tuple[int, ...] = (1, 2, 3, 5, 7)
+    hindsight: int = 14
+    """Days looked at together when spikes are taken out."""
     lag: int = 7
     """Days after which a day is learnt for good; until then its corrections still count."""
     min_days: int = 28

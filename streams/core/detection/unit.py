@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.core.detection import level as levels
+from streams.core.detection.background import background_share, noise_columns
 from streams.core.detection.baseline import Baseline
 from streams.core.detection.calendar import Calendar, Period
 from streams.core.detection.evidence import Plan, Scan, log_odds, log_ratios, window_totals
 from streams.core.detection.explain import Expected, Explanation, interval, multiplier
 from streams.core.detection.localtime import DAY, HOUR_MS, LocalTime, current_hour
 from streams.core.detection.noise import Noise
-from streams.core.detection.ring import KEPT, Ring
+from streams.core.detection.ring import KEPT, SLOTS, Ring
 from streams.core.detection.rows import Row, packed, unpacked
 from streams.core.detection.settings import Settings
 
@@ -23,9 +24,10 @@ Floats = npt.NDArray[np.float64]
 Indexes = npt.NDArray[np.intp]
 
 LONGEST_WINDOW = 28 * DAY
-SLOTS = 64
 SILENCE = 14.0
 """Expected batches without a single incident that are too many to be chance (e^-14 is one in a million)."""
+RATHER_SPIKE = 0.7
+"""Share of background at or below which a day teaches nothing about noise."""
 STEP = 2.5
 GREY_DAYS = 14
 
@@ -93,8 +95,10 @@ class UnitModel:
         self._complete = np.ones(LONGEST_WINDOW)
         self._touched: set[tuple[int, int]] = set()
         self._turned: list[int] = []
+        self._completed = False
         self._grey = np.zeros(areas)
         self._exposure: list[Floats] = []
+        self._rates: list[Floats] = []
         self._level = self._baseline.level
         self._variance = self._noise.variance()
         self._batch = self._noise.batch()
@@ -128,6 +132,7 @@ class UnitModel:
         """
         self._complete = np.ones(LONGEST_WINDOW)
         self._complete[: len(completeness)] = completeness[:LONGEST_WINDOW]
+        self._completed = True
 
     def advance(self, now_ms: int) -> None:
         """Turn the days up to *now_ms*: each turned day is learnt, the new one gets its expected counts."""
@@ -136,23 +141,57 @@ class UnitModel:
             self._turn()
 
     def _turn(self) -> None:
-        self._learn_noise()
+        share = self._background()
         settled = self._day - self.unit.settings.lag
         if settled >= self._first_day:
-            self._baseline.commit(settled, self._counts_of(settled), 1.0, self._batch)
-            self._exposure.pop(0)
+            self._learn_noise(settled, share)
+            self._rates[-1 - self.unit.settings.lag] = self._baseline.rate()
+            self._baseline.commit(
+                settled, self._counts_of(settled), share[:, -1 - self.unit.settings.lag], 1.0, self._batch
+            )
         self._day += 1
         self._check_coverage()
-        self._carry()
+        self._carry(share)
+        self._exposure = self._exposure[1 - self.unit.settings.hindsight :]
+        self._rates = self._rates[1 - self.unit.settings.hindsight :]
         self._open()
 
-    def _carry(self) -> None:
+    def _background(self) -> Floats:
+        """Share of background in the counts of the last days, today last; [areas, days]."""
+        days = len(self._exposure)
+        if self._day - self._first_day < self.unit.settings.min_days:
+            return np.ones((len(self.unit.areas), days))
+        settings = self.unit.settings
+        rate = self._baseline.rate()
+        rates = np.array(self._rates[: max(days - settings.lag - 1, 0)] + [rate] * min(days, settings.lag + 1))
+        expected = rates * np.array(self._exposure) * self._completeness(days)[:, None]
+        noise = np.stack([self.noise_over(hours) for hours in noise_columns(settings)], axis=1)
+        return background_share(self._observed(days).T, expected.T, noise, self._batch, settings)
+
+    def _observed(self, days: int) -> Floats:
+        """Counts of the last days, today last; [days, areas]."""
+        return np.array([self._counts_of(self._day - back).sum(axis=1) for back in range(days - 1, -1, -1)])
+
+    def _completeness(self, days: int) -> Floats:
+        """Completeness of the last days, the one just over last."""
+        answer: Floats = self._complete[: days * DAY].reshape(days, DAY).mean(axis=1)[::-1]
+        return answer
+
+    def _carry(self, share: Floats) -> None:
         """Carry the level over the days that are not settled yet."""
         level = self._baseline.level
-        for back, exposure in zip(range(len(self._exposure), 0, -1), self._exposure, strict=True):
-            observed = self._counts_of(self._day - back).sum(axis=1)
-            part = float(self._complete[(back - 1) * DAY : back * DAY].mean())
-            level, _ = levels.stepped(level, observed, exposure, self.unit.settings, complete=part, batch=self._batch)
+        days = min(self.unit.settings.lag, len(self._exposure))
+        complete = self._completeness(days)
+        for k, back in enumerate(range(days, 0, -1)):
+            observed = self._counts_of(self._day - back).sum(axis=1) * share[:, -back]
+            level, _ = levels.stepped(
+                level,
+                observed,
+                self._exposure[-back],
+                self.unit.settings,
+                complete=float(complete[k]),
+                batch=self._batch,
+            )
         self._level = level
 
     def _open(self) -> None:
@@ -163,8 +202,9 @@ class UnitModel:
         if self._ring.extend(end):
             self._touched = {(area, day) for area, day in self._touched if day * DAY >= self._ring.first}
         rate = levels.current(self._level, self.unit.settings)
-        self._ring.expected[:, self._ring.slice(first, end)] = rate[:, None] * base
+        self._ring.forecast(self._day, first, base, rate)
         self._exposure.append(base.sum(axis=1))
+        self._rates.append(rate)
         self._turned = [*self._turned[1 - SLOTS :], self._day]
 
     def _counts_of(self, day: int) -> Floats:
@@ -173,18 +213,26 @@ class UnitModel:
     def _part(self, day: int) -> slice:
         return self._ring.slice(self._local.first_hour(day), self._local.first_hour(day + 1))
 
-    def _learn_noise(self) -> None:
-        """Windows that end in the day that is over, every third hour."""
-        if self._day - self._first_day < self.unit.settings.min_days:
+    def _learn_noise(self, day: int, share: Floats) -> None:
+        """
+        Windows that end in *day*, every third hour, but those that touch a day that was rather a spike.
+
+        share: of background in each of the last days, today last; [areas, days].
+        """
+        if day - self._first_day < self.unit.settings.min_days:
             return
-        end = self._local.first_hour(self._day + 1)
+        end = self._local.first_hour(day + 1)
         observed, expected = self._windows(range(end - 21, end + 1, 3), np.ones(self._longest), self._scan.whole.rows)
-        day = self._part(self._day)
+        last = share.shape[1] - (self._day - day)
+        spans = [slice(max(last - 1 - hours // DAY, 0), last) for hours in self.unit.settings.windows]
+        usable = np.stack([share[:, span].min(axis=1) > RATHER_SPIKE for span in spans], axis=1)
+        hours = self._part(day)
         self._noise.learn(
             observed.transpose(1, 0, 2),
             expected.transpose(1, 0, 2),
-            self._ring.counts[:, day],
-            self._ring.expected[:, day],
+            usable,
+            self._ring.counts[:, hours],
+            self._ring.expected[:, hours],
         )
         self._variance = self._noise.variance()
         self._batch = self._noise.batch()
@@ -197,7 +245,7 @@ class UnitModel:
         1/2.5, and in all beyond six standard deviations.
         """
         days = self._day - self._first_day
-        if days < 2 * self.unit.settings.min_days or self._day % 7:
+        if days < max(2 * self.unit.settings.min_days, LONGEST_WINDOW // DAY) or self._day % 7:
             return
         end = self._local.first_hour(self._day)
         part = self._ring.slice(end - LONGEST_WINDOW, end)
@@ -241,8 +289,19 @@ class UnitModel:
         windows = self.unit.settings.windows
         return (
             window_totals(self._ring.counts, starts, np.ones(self._longest), rows, windows),
-            window_totals(self._ring.expected, starts, weights, rows, windows),
+            window_totals(self._ring.base, starts, weights, rows, windows) * self._rates_at(starts, rows),
         )
+
+    def _rates_at(self, starts: Indexes, rows: Indexes) -> Floats:
+        """
+        Level of each area as it was forecast for the day in which each window begins; [starts, rows, windows].
+
+        A spike that is still running has then no part in the level that it is held against.
+        """
+        columns = np.maximum(starts[:, None] + self._longest - np.array(self.unit.settings.windows), 0)
+        slots = self._ring.day[columns] % SLOTS
+        answer: Floats = self._ring.rate[rows[None, :, None], slots[:, None, :]]
+        return answer
 
     def _weights(self, now_ms: int, hours: int) -> Floats:
         """Share of each hour's expected count that should have been seen by *now_ms*; [hours], oldest first."""
@@ -318,12 +377,15 @@ class UnitModel:
         return self._batch
 
     def _totals_over(self, now_ms: int, window_h: int) -> tuple[Floats, Floats]:
-        """Counts and expected counts of all areas over *window_h* hours up to *now_ms*."""
-        end = self._end(now_ms)
+        """Counts and expected counts of all areas over *window_h* hours up to *now_ms*; zero before the beginning."""
+        end = max(self._end(now_ms), self._ring.first)
         first = max(self._ring.first, end - window_h)
+        if first == end:
+            return np.zeros(len(self.unit.areas)), np.zeros(len(self.unit.areas))
         part = self._ring.slice(first, end)
         weights = self._weights(now_ms, end - first)
-        return self._ring.counts[:, part].sum(axis=1), (self._ring.expected[:, part] * weights).sum(axis=1)
+        rate = self._ring.rate[:, self._ring.day[first - self._ring.first] % SLOTS]
+        return self._ring.counts[:, part].sum(axis=1), rate * (self._ring.base[:, part] * weights).sum(axis=1)
 
     def observed(self, now_ms: int, window_h: int) -> Floats:
         """Counts of all areas over *window_h* hours up to *now_ms*."""
@@ -371,21 +433,20 @@ class UnitModel:
             float(means[list(members)].sum()),
             *multiplier(own.observed, own.expected, self._batch),
             score,
-            self._score_without_newest(area, end, weights, plan),
+            self._score_without_newest(area, end, expected, plan),
         )
 
-    def _score_without_newest(self, area: int, end: int, weights: Floats, plan: Plan) -> float:
+    def _score_without_newest(self, area: int, end: int, expected: Floats, plan: Plan) -> float:
         """Score of *area* with one incident fewer in its newest hour that has any."""
         ring = self._ring
         some = np.flatnonzero(ring.counts[area, : end - ring.first])
-        starts = np.array([end - self._longest - ring.first])
-        ones, windows = np.ones(self._longest), self.unit.settings.windows
-        counts = ring.counts.copy()
+        counts = ring.counts[:, : end - ring.first].copy()
         if len(some):
             counts[area, some[-1]] -= 1.0
-        observed = window_totals(counts, starts, ones, plan.rows, windows)
-        ratios = self._ratios(observed, window_totals(ring.expected, starts, weights, plan.rows, windows), plan)
-        return float(log_odds(ratios, plan, self._prior, self.unit.settings.joint)[0, 0])
+        starts = np.array([end - self._longest - ring.first])
+        observed = window_totals(counts, starts, np.ones(self._longest), plan.rows, self.unit.settings.windows)
+        odds = log_odds(self._ratios(observed, expected, plan), plan, self._prior, self.unit.settings.joint)
+        return float(odds[0, 0])
 
     def dirty(self) -> list[Row]:
         """Rows that changed since the last call; a key always holds the whole of what it names."""
@@ -396,11 +457,14 @@ class UnitModel:
                 rows += packed(name, array)
             oldest = self._local.day_of(self._ring.oldest())
             for day in (day for day in self._turned if day > oldest):
-                expected = self._ring.expected[:, self._part(day)]
+                expected = np.column_stack((self._ring.rate[:, day % SLOTS], self._ring.base[:, self._part(day)]))
                 rows += packed(
                     f"expected/{day % SLOTS}", np.concatenate((np.full((1, expected.shape[1]), day), expected))
                 )
+        elif self._completed:
+            rows += packed("unit/complete", self._complete)
         self._turned.clear()
+        self._completed = False
         return rows
 
     def _counts_row(self, area: int, day: int) -> Row:
@@ -415,6 +479,7 @@ class UnitModel:
             "unit/days": np.array([float(self._first_day), float(self._day)]),
             "unit/complete": self._complete,
             "unit/exposure": np.array(self._exposure),
+            "unit/rates": np.array(self._rates),
             "unit/grey": self._grey,
             "unit/noise": self._variance,
             "unit/batch": np.array([self._batch]),
@@ -442,6 +507,7 @@ class UnitModel:
         self._first_day, self._day = (int(day) for day in state["unit/days"])
         self._complete = state["unit/complete"].copy()
         self._exposure = [row.copy() for row in state["unit/exposure"]]
+        self._rates = [row.copy() for row in state["unit/rates"]]
         self._grey = state["unit/grey"].copy()
         self._variance = state["unit/noise"].copy()
         self._batch = float(state["unit/batch"][0])
@@ -458,12 +524,10 @@ class UnitModel:
             if self._ring.first <= hour < self._ring.room():
                 self._ring.counts[area, hour - self._ring.first] = count
 
-    def _load_expected(self, day: int, expected: Floats, oldest: int) -> None:
+    def _load_expected(self, day: int, forecast: Floats, oldest: int) -> None:
         first = self._local.first_hour(day)
-        skip = max(oldest - first, 0)
-        if skip < expected.shape[1]:
-            part = self._ring.slice(first + skip, first + expected.shape[1])
-            self._ring.expected[:, part] = expected[:, skip:]
+        if first >= oldest:
+            self._ring.forecast(day, first, forecast[:, 1:], forecast[:, 0])
 
 
 def _under(prefix: str, state: dict[str, Floats]) -> dict[str, Floats]:
