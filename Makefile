@@ -33,3 +33,9 @@ check: $(STAMP) ## lint, types, import contracts
 .PHONY: test
 test: check ## what CI runs
 	$(BIN)/pytest
+
+SEEDS ?= 1000
+SEED_FROM ?= 0
+.PHONY: sim
+sim: $(STAMP) ## deterministic simulation: SEEDS=1000 SEED_FROM=0
+	PYTHONPATH=tests $(BIN)/python -m support.simulation.run --seeds $(SEEDS) --from $(SEED_FROM)

@@ -8,13 +8,15 @@ record of an open transaction; marks take offsets of their own.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from streams.log import Abortable, Bounds, Fenced, JournalRecord, Retriable, Sent
 from support.simulation.timeline import Killed, Threads
+
+from streams.log import Abortable, Bounds, Fenced, JournalRecord, Retriable, Sent
 
 
 class Record(NamedTuple):
@@ -54,14 +56,25 @@ class Partition:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.end = 0
+        self._open: dict[Transaction, int] = {}
 
     def append(self, entry: Entry) -> None:
         self.entries.append(entry)
         self.end = entry.offset + 1
+        if entry.transaction is not None:
+            self._open.setdefault(entry.transaction, entry.offset)
+
+    def over(self, transaction: Transaction) -> None:
+        """The transaction's mark is written."""
+        self._open.pop(transaction, None)
 
     def stable(self) -> int:
         """Last stable offset: the first offset of a transaction that is not over."""
-        return next((e.offset for e in self.entries if e.transaction and not e.transaction.marked), self.end)
+        return min(self._open.values(), default=self.end)
+
+    def after(self, offset: int) -> list[Entry]:
+        """Entries from *offset* on."""
+        return self.entries[bisect_left(self.entries, offset, key=lambda entry: entry.offset) :]
 
     def compact(self) -> None:
         """Keep the newest committed record of each key, and what is not stable yet; tombstones go."""
@@ -89,9 +102,8 @@ class Broker:
         self.unmarked: list[Transaction] = []
         self.now = 0
         self.committed_read = True
-        """A mutant reads uncommitted."""
+        """Readers of input and journals stop at what is not decided, and skip what was aborted."""
         self.fencing = True
-        """A mutant does not fence."""
 
     def partition(self, topic: str, number: int) -> Partition:
         return self.partitions.setdefault((topic, number), Partition())
@@ -124,6 +136,7 @@ class Broker:
         self.unmarked.remove(transaction)
         for topic, number in sorted(transaction.touched):
             log = self.partition(topic, number)
+            log.over(transaction)
             log.append(Entry(log.end, self.now, None, None, None, mark=True))
 
     def enter(self, name: str) -> int:
@@ -142,9 +155,7 @@ class Broker:
         limit = log.stable() if self.committed_read else log.end
         records: list[Record] = []
         position = offset
-        for entry in log.entries:
-            if entry.offset < offset:
-                continue
+        for entry in log.after(offset):
             if entry.offset >= limit or len(records) == most:
                 return records, position
             if entry.mark or (self.committed_read and not _visible(entry)):
@@ -183,7 +194,6 @@ class WorkerLog:
         self._chaos = chaos
         self._die = die
         self.transactional = True
-        """A mutant writes without transactions."""
 
     def step(self, name: str, *, may_fail: bool = True) -> None:
         """Let time pass, perhaps fail, perhaps die: called at each step that talks to the broker."""

@@ -10,11 +10,16 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from random import Random
 from typing import NoReturn
 
+from support.simulation.broker import Broker, Chaos, WorkerLog
+from support.simulation.timeline import Killed, Threads
+
 from schemas.errors import Fatal
-from schemas.events import HourCount, Incident, Reason, Rejection, Tick
+from schemas.events import Incident, Reason, Rejection, Tick
 from streams.batch import Batch, Placement, RawRecord
 from streams.core.stage import Output, Stage
 from streams.core.stage import Record as StageRecord
@@ -22,8 +27,6 @@ from streams.edge import Fed
 from streams.log import Sent
 from streams.ownership import Ownership, Pace
 from streams.partition import StageSpec
-from support.simulation.broker import Broker, Chaos, WorkerLog
-from support.simulation.timeline import Killed, Threads
 
 SESSION = 10.0
 
@@ -31,7 +34,9 @@ SESSION = 10.0
 class ObjectEdge:
     """Edge whose bytes are pickles: what is simulated is the protocol, not the codec. Other bytes are poison."""
 
-    def __init__(self, stage: Stage, partition: int, counts: Mapping[str, int], route: Callable[[str, int], int]) -> None:
+    def __init__(
+        self, stage: Stage, partition: int, counts: Mapping[str, int], route: Callable[[str, int], int]
+    ) -> None:
         self.stage = stage
         self._partition = partition
         self._counts = counts
@@ -84,19 +89,17 @@ class Quiet:
     def owns(self, partitions: int) -> None: ...
 
 
-class Mutant:
-    """Planted bugs, all off."""
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a planted bug changes about the world rather than about the code."""
 
-    group_offset = False
-    """Reading goes on where the last owner had read to, not at the journal's marker."""
-    keeps_memory = False
-    """State is kept over a rebalance."""
-    no_transactions = False
-    marker_outside = False
-    """The marker is written in a transaction of its own, before the rest."""
-    reads_uncommitted = False
-    no_fencing = False
-    bounds_late = False
+    transactional: bool = True
+    committed_read: bool = True
+    fencing: bool = True
+    from_journal: bool = True
+    """Reading goes on at the journal's marker; else where the last owner had read to."""
+    forgets: bool = True
+    """State is made anew at each assignment; else a worker keeps what it had."""
 
 
 class Worker:
@@ -112,9 +115,9 @@ class Worker:
         self._threads.attach(asyncio.get_running_loop())
         self._positions: dict[int, Placement] = {}
         log = WorkerLog(group.broker, self._threads, group.chaos, self.die)
-        log.transactional = not group.mutant.no_transactions
+        log.transactional = group.world.transactional
         self.ownership = Ownership(
-            group.spec,
+            group.spec if group.world.forgets else replace(group.spec, edge_for=cache(group.spec.edge_for)),
             log,
             in_thread=self._threads.call,  # type: ignore[arg-type]  # a coroutine function is an awaitable factory
             fatal=self._fatal,
@@ -132,6 +135,14 @@ class Worker:
         await self._running.wait()
         await self.ownership.take(numbers)
         self._positions.update(self.ownership.placements())
+        if not self.group.world.from_journal:
+            self._skip_to_what_was_read()
+
+    def _skip_to_what_was_read(self) -> None:
+        for number, owned in self.ownership._owned.items():
+            read_to = self.group.read_to.get(number, 0)
+            owned.partition.next = read_to
+            self._positions[number] = Placement(read_to, owned.term)
 
     async def revoke(self) -> None:
         await self._running.wait()
@@ -141,7 +152,7 @@ class Worker:
     async def _consume(self) -> None:
         random = self.group.random
         while True:
-            await asyncio.sleep(random.uniform(0.005, 0.05))
+            await asyncio.sleep(random.uniform(0.01, 0.12))
             await self._running.wait()
             for number, placement in list(self._positions.items()):
                 if self._positions.get(number) != placement:
@@ -197,14 +208,22 @@ class Group:
     """The workers of one stage, their coordinator, and the supervisor that starts what died."""
 
     def __init__(
-        self, broker: Broker, spec: StageSpec, random: Random, *, workers: int, partitions: int, chaos: Chaos, mutant: Mutant
+        self,
+        broker: Broker,
+        spec: StageSpec,
+        random: Random,
+        *,
+        workers: int,
+        partitions: int,
+        chaos: Chaos,
+        world: World,
     ) -> None:
         self.broker = broker
         self.spec = spec
         self.random = random
         self.partitions = partitions
         self.chaos = chaos
-        self.mutant = mutant
+        self.world = world
         self.crashes: list[BaseException] = []
         self.read_to: dict[int, int] = {}
         self.kills = 0

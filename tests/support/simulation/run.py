@@ -18,6 +18,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+import msgspec
+from support.builders import PlainPlaces, raw, tick
+from support.simulation.broker import Broker, Chaos, Record
+from support.simulation.cluster import Group, ObjectEdge, World
+from support.simulation.timeline import Timeline
+
 from schemas.events import HOUR, AlertEvent, HourCount, Incident, Kind, Millis
 from streams.core.count import INBOX, Count, RegionRoute
 from streams.core.detect import Detect, RegionPlan
@@ -29,15 +35,11 @@ from streams.core.stage import Output, Stage
 from streams.journal import MARKER_KEY, Position
 from streams.log import Sent
 from streams.partition import StageSpec
-from support.builders import MINUTE, PlainPlaces, raw, tick
-from support.simulation.broker import Broker, Chaos, Record
-from support.simulation.cluster import Group, Mutant, ObjectEdge
-from support.simulation.timeline import Timeline
 
 START: Millis = 1_699_228_800_000
 RAW_PARTITIONS = 2
 ENRICHED_PARTITIONS = 2
-STEPS = 90
+STEPS = 60
 COUNTS = {
     "incidents.raw": RAW_PARTITIONS,
     "incidents.enriched": ENRICHED_PARTITIONS,
@@ -68,7 +70,13 @@ def plan() -> RegionPlan:
         settings=Settings(min_days=14),
     )
     return RegionPlan(
-        region="R", level="borough", parents={}, units=(unit,), sentinels=("homicide",), alerts_per_week=7.0, own_budgets={}
+        region="R",
+        level="borough",
+        parents={},
+        units=(unit,),
+        sentinels=("homicide",),
+        alerts_per_week=7.0,
+        own_budgets={},
     )
 
 
@@ -92,12 +100,14 @@ def workload(random: Random) -> Workload:
     made = Workload()
     revisions: Counter[str] = Counter()
     for step in range(STEPS):
-        now = START + step * 8 * HOUR
+        now = START + step * 12 * HOUR
         for _ in range(random.choice((0, 1, 2, 3, 6))):
             ref = str(random.randrange(40))
             revision = revisions[ref] + random.choice((0, 1, 1, 1, 1, -1))
             revisions[ref] = max(revisions[ref], revision)
-            kind = random.choice((Kind.REPORTED, Kind.UPDATED, Kind.UPDATED, Kind.CANCELLED, Kind.REINSTATED, Kind.MERGED))
+            kind = random.choice(
+                (Kind.REPORTED, Kind.UPDATED, Kind.UPDATED, Kind.CANCELLED, Kind.REINSTATED, Kind.MERGED)
+            )
             each = raw(
                 kind=kind,
                 source_ref=ref,
@@ -116,6 +126,8 @@ def workload(random: Random) -> Workload:
         for partition in range(RAW_PARTITIONS):
             if random.random() < 0.9 or step == STEPS - 1:
                 made.appends.append((step, partition, tick(now)))
+            if random.random() < 0.05:
+                made.appends.append((step, partition, tick(now - 12 * HOUR)))
     return made
 
 
@@ -128,19 +140,19 @@ class Outcome:
     raw: list[Record]
 
 
-async def simulate(seed: int, mutant: Mutant) -> Outcome:
+async def simulate(seed: int, world: World) -> Outcome:
     random = Random(seed)
     broker = Broker(random)
-    broker.committed_read = not mutant.reads_uncommitted
-    broker.fencing = not mutant.no_fencing
+    broker.committed_read = world.committed_read
+    broker.fencing = world.fencing
     chaos = Chaos(kill=0.01, retriable=0.03, abortable=0.02, lost_answer=0.03, slow=0.02)
-    groups = [group_of(name, broker, random, chaos, mutant) for name in ("enrich", "count", "detect")]
+    groups = [group_of(name, broker, random, chaos, world) for name in ("enrich", "count", "detect")]
     for group in groups:
         await group.start()
     load = workload(random)
     disturbances = sorted(random.uniform(0, STEPS) for _ in range(random.randrange(8)))
     for step in range(STEPS):
-        broker.now = START + step * 8 * HOUR
+        broker.now = START + step * 12 * HOUR
         for _, partition, each in (a for a in load.appends if a[0] == step):
             append(broker, partition, each)
         while disturbances and disturbances[0] < step:
@@ -161,7 +173,7 @@ async def simulate(seed: int, mutant: Mutant) -> Outcome:
     return Outcome(broker, groups, [r for rs in broker.committed("incidents.raw").values() for r in rs])
 
 
-def group_of(name: str, broker: Broker, random: Random, chaos: Chaos, mutant: Mutant) -> Group:
+def group_of(name: str, broker: Broker, random: Random, chaos: Chaos, world: World) -> Group:
     topics = {"enrich": "incidents.raw", "count": "incidents.enriched", "detect": "detect.inbox"}
     spec = StageSpec(
         name=name,
@@ -172,9 +184,7 @@ def group_of(name: str, broker: Broker, random: Random, chaos: Chaos, mutant: Mu
         edge_for=lambda partition: ObjectEdge(stage_of(name, partition), partition, COUNTS, route),
     )
     workers = 1 if name == "detect" and random.random() < 0.5 else 2
-    return Group(
-        broker, spec, random, workers=workers, partitions=COUNTS[topics[name]], chaos=chaos, mutant=mutant
-    )
+    return Group(broker, spec, random, workers=workers, partitions=COUNTS[topics[name]], chaos=chaos, world=world)
 
 
 def append(broker: Broker, partition: int | None, each: RawNotification | None) -> None:
@@ -194,7 +204,7 @@ def compact(broker: Broker) -> None:
 
 def settled(broker: Broker) -> bool:
     """Whether the last stage has evaluated the last tick."""
-    last = START + (STEPS - 1) * 8 * HOUR
+    last = START + (STEPS - 1) * 12 * HOUR
     counts = broker.committed("areas.counts").get(0, [])
     return bool(counts) and pickle.loads(counts[-1].value or b"").as_of >= last  # noqa: S301 - our own pickles
 
@@ -252,8 +262,6 @@ def violations(outcome: Outcome) -> Iterable[str]:
 
 
 def _markers(broker: Broker) -> Iterable[str]:
-    import msgspec
-
     for (topic, number), log in broker.partitions.items():
         if topic.endswith(".journal"):
             positions = [
@@ -265,12 +273,12 @@ def _markers(broker: Broker) -> Iterable[str]:
                 yield f"{topic}/{number}: markers go back"
 
 
-def run(seed: int, mutant: Mutant | None = None) -> list[str]:
+def run(seed: int, world: World | None = None) -> list[str]:
     """Simulate one seed; answer what did not hold."""
     loop = Timeline()
     asyncio.set_event_loop(loop)
     try:
-        outcome = loop.run_until_complete(simulate(seed, mutant or Mutant()))
+        outcome = loop.run_until_complete(simulate(seed, world or World()))
         return list(violations(outcome))
     finally:
         _end(loop)

@@ -105,7 +105,7 @@ class Threads:
             answer = call()
         except Killed:
             pass
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+        except BaseException as error:
             if not done.done():
                 done.set_exception(error)
         else:

@@ -1,0 +1,123 @@
+"""Planted bugs: each must be found by the simulation, or the simulation proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from support.simulation.broker import WorkerProducer
+from support.simulation.cluster import World
+
+from streams.core import detect, enrich
+from streams.core.align import Alignment, Closed
+from streams.journal import MARKER_KEY, entries
+from streams.log import Abortable, Producer, Retriable, Sent
+from streams.partition import Cut, Partition
+
+WORLDS = {
+    "no transactions": World(transactional=False),
+    "reading uncommitted": World(committed_read=False),
+    "no fencing": World(fencing=False),
+    "seek to the group's offset": World(from_journal=False),
+    "state kept over a rebalance": World(forgets=False),
+}
+
+
+def _until_done(producer: Producer) -> None:
+    while True:
+        try:
+            return producer.commit()
+        except Retriable:
+            continue
+
+
+def _marker_outside(self: Partition, cut: Cut) -> None:
+    producer, journal, number = self._producer, self.spec.journal, self.number
+    producer.begin()
+    producer.send((Sent(journal, number, MARKER_KEY, cut.marker),))
+    _until_done(producer)
+    producer.begin()
+    producer.send(map(self._edge.encode, cut.outputs))
+    producer.send(Sent(journal, number, key, value) for key, value in entries(cut.rows))
+    _until_done(producer)
+    self.committed = cut.position
+
+
+def _rows_outside(self: Partition, cut: Cut) -> None:
+    producer, journal, number = self._producer, self.spec.journal, self.number
+    producer.begin()
+    producer.send(map(self._edge.encode, cut.outputs))
+    producer.send((Sent(journal, number, MARKER_KEY, cut.marker),))
+    _until_done(producer)
+    producer.begin()
+    producer.send(Sent(journal, number, key, value) for key, value in entries(cut.rows))
+    _until_done(producer)
+    self.committed = cut.position
+
+
+_commit = WorkerProducer.commit
+
+
+def _commit_after_failure(self: WorkerProducer) -> None:
+    try:
+        _commit(self)
+    except Abortable:
+        return
+
+
+def _no_alignment(self: Alignment[Any], partition: int, offset: int, clock: int) -> list[Any]:
+    lane = self._lanes[partition]
+    if clock <= lane.clock:
+        return []
+    items, lane.items, lane.clock, lane.first = lane.items, [], clock, None
+    lane.boundary = offset + 1
+    self.done = max(self.done, clock)
+    return [Closed(clock, items)]
+
+
+def _nothing_waits(_self: object, next_offset: int) -> int:
+    return next_offset
+
+
+def _refolds(self: Alignment[Any], partition: int, offset: int, item: object) -> None:
+    lane = self._lanes[partition]
+    if lane.first is None:
+        lane.first = offset
+    lane.items.append(item)
+
+
+def _forgets_totals_and_clock(self: enrich.Enrich, rows: Any, _marker: Any) -> None:
+    self._rows.update((identity, value) for identity, value in rows if value is not None)
+
+
+def _no_commands_or_clock(self: detect.Detect, rows: Any, marker: Any) -> None:
+    _restore(self, rows, None if marker is None else {**marker, "clock": 0})
+
+
+_restore = detect.Detect.restore
+
+PATCHES: dict[str, tuple[object, str, Callable[..., Any]]] = {
+    "marker outside the transaction": (Partition, "commit", _marker_outside),
+    "rows outside the transaction": (Partition, "commit", _rows_outside),
+    "commit after a failed delivery": (WorkerProducer, "commit", _commit_after_failure),
+    "no tick alignment": (Alignment, "tick", _no_alignment),
+    "what waits for a tick is lost": (Alignment, "resume_at", _nothing_waits),
+    "what was folded is folded again": (Alignment, "add", _refolds),
+    "ticks not monotone after a restart": (enrich.Enrich, "restore", _forgets_totals_and_clock),
+    "the last evaluation is forgotten": (detect.Detect, "restore", _no_commands_or_clock),
+}
+
+NAMES = (*WORLDS, *PATCHES)
+
+
+@contextmanager
+def planted(name: str) -> Iterator[World]:
+    """Plant one bug; answer the world to run in."""
+    if name in WORLDS:
+        yield WORLDS[name]
+        return
+    target, attribute, wrong = PATCHES[name]
+    with patch.object(target, attribute, wrong):
+        yield World()
