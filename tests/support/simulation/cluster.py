@@ -119,7 +119,7 @@ class Worker:
         self.ownership = Ownership(
             group.spec if group.world.forgets else replace(group.spec, edge_for=cache(group.spec.edge_for)),
             log,
-            in_thread=self._threads.call,  # type: ignore[arg-type]  # a coroutine function is an awaitable factory
+            in_thread=self._threads.call,
             fatal=self._fatal,
             meter=Quiet(),
             pace=Pace(interval=0.1, most=200),
@@ -152,7 +152,7 @@ class Worker:
     async def _consume(self) -> None:
         random = self.group.random
         while True:
-            await asyncio.sleep(random.uniform(0.01, 0.12))
+            await asyncio.sleep(random.uniform(0.02, 0.15))
             await self._running.wait()
             for number, placement in list(self._positions.items()):
                 if self._positions.get(number) != placement:

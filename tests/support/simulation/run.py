@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import pickle
 import sys
 import zlib
@@ -19,6 +20,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import structlog
 from support.builders import PlainPlaces, raw, tick
 from support.simulation.broker import Broker, Chaos, Record
 from support.simulation.cluster import Group, ObjectEdge, World
@@ -162,7 +164,7 @@ async def simulate(seed: int, world: World) -> Outcome:
             compact(broker)
         for transaction in list(broker.unmarked):
             broker.mark(transaction)
-        await asyncio.sleep(random.uniform(0.05, 0.8))
+        await asyncio.sleep(random.uniform(0.05, 0.5))
     chaos.kill = chaos.abortable = chaos.retriable = chaos.lost_answer = 0.0
     for _ in range(600):
         await asyncio.sleep(1.0)
@@ -304,6 +306,7 @@ def main() -> int:
     parser.add_argument("--from", dest="first", type=int, default=0)
     options = parser.parse_args()
     failed = 0
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with ProcessPoolExecutor() as pool:
         for seed, broken in pool.map(_report, range(options.first, options.first + options.seeds), chunksize=4):
             for each in broken:

@@ -21,7 +21,7 @@ class Killed(BaseException):
     """The process is gone; nothing of it may run on. No Exception, so that no handler takes it for an error."""
 
 
-class _Jump(selectors.DefaultSelector):  # type: ignore[valid-type,misc]  # the platform's selector
+class _Jump(selectors.DefaultSelector):
     """A selector that does not wait: it moves the clock."""
 
     now = 0.0
