@@ -28,6 +28,7 @@ from schemas.events import (
     TimeRule,
 )
 from streams.core.stage import Marker, Output, Record, Row, RowValue
+from streams.core.taxonomy import Classification
 from streams.core.validate import Refused, event_time, has_content, refuse_coordinates, refuse_times
 
 ENRICHED = "incidents.enriched"
@@ -53,13 +54,6 @@ class Situation(NamedTuple):
     ward: str
     vintage: str
     quality: tuple[str, ...]
-
-
-class Classification(NamedTuple):
-    """What an incident is: its category and the groups that count it."""
-
-    category: str
-    groups: tuple[str, ...]
 
 
 class Places(Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.events import CLOCK_SOURCE, PLAYER_SOURCE, Kind, Millis, Notification
-from streams.core.enrich import Classification, RawNotification, Situation
+from streams.core.enrich import RawNotification, Situation
+from streams.core.taxonomy import Classification
 from streams.core.validate import Refused
 
 NOON: Millis = 1_700_049_600_000

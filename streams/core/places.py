@@ -1,0 +1,112 @@
+"""What the three stages need of the region packs of a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from schemas.events import UNKNOWN_AREA, Notification, Quality, Reason
+from streams.core.count import RegionRoute
+from streams.core.detect import RegionPlan
+from streams.core.detection.unit import Unit
+from streams.core.enrich import Situation
+from streams.core.geography import Locator, Place, Region
+from streams.core.taxonomy import Classification, Unknown
+from streams.core.validate import Refused
+
+
+class PackPlaces:
+    """
+    The region packs, as the first stage sees them.
+
+    A code that a region knows decides; else the position; else the incident is in no area. What no region can place
+    belongs to the first region, whose schemes it is read with.
+    """
+
+    def __init__(self, regions: Sequence[Region]) -> None:
+        self._home = regions[0].name
+        self._locators = [(region.name, Locator(region)) for region in regions]
+        self._taxonomies = {region.name: region.taxonomy for region in regions}
+        self._by_code: dict[str, Situation | None] = {}
+
+    def situate(self, notification: Notification) -> Situation:
+        """Region, area and ward of the notification's place."""
+        code, longitude, latitude = notification.area_code, notification.longitude, notification.latitude
+        if code:
+            known = self._coded(code)
+            if known is not None:
+                return known if longitude is None else known._replace(quality=())
+        if longitude is None or latitude is None:
+            return self._nowhere(Quality.UNKNOWN_AREA_CODE if code else Quality.LOCATION_MISSING)
+        for region, locator in self._locators:
+            place = locator.locate(longitude, latitude)
+            if place is not None:
+                return _situation(region, place, (Quality.UNKNOWN_AREA_CODE,) if code else ())
+        return self._nowhere(Quality.OUTSIDE_REGION)
+
+    def _coded(self, code: str) -> Situation | None:
+        if code in self._by_code:
+            return self._by_code[code]
+        found = None
+        for region, locator in self._locators:
+            place = locator.locate_code(code)
+            if place is not None:
+                found = _situation(region, place, (Quality.AREA_CODE_ONLY,))
+                break
+        if len(self._by_code) < _CODES_KEPT:
+            self._by_code[code] = found
+        return found
+
+    def _nowhere(self, why: Quality) -> Situation:
+        return Situation(self._home, UNKNOWN_AREA, "", "", (why,))
+
+    def classify(self, region: str, notification: Notification) -> Classification | Refused:
+        """Category and groups in the words of *region*'s pack."""
+        n = notification
+        found = self._taxonomies[region].classify(n.scheme, n.category, n.knife, n.firearm, n.domestic)
+        if isinstance(found, Classification):
+            return found
+        if found is Unknown.SCHEME:
+            return Refused(Reason.UNKNOWN_SCHEME, f"no scheme {n.scheme!r} in region {region}")
+        return Refused(Reason.UNKNOWN_CATEGORY, f"scheme {n.scheme} has no category {n.category!r}")
+
+
+_CODES_KEPT = 65_536
+"""Codes come from outside and must not fill the memory."""
+
+
+def _situation(region: str, place: Place, quality: tuple[str, ...]) -> Situation:
+    return Situation(region, place.area, place.ward, place.vintage, quality)
+
+
+def routes(regions: Iterable[Region], inbox_of: Mapping[str, int]) -> dict[str, RegionRoute]:
+    """What the second stage needs; *inbox_of* gives each region's inbox partition."""
+    return {
+        region.name: RegionRoute(region.partition_level, region.ward_level, inbox_of[region.name]) for region in regions
+    }
+
+
+def plan_of(region: Region) -> RegionPlan:
+    """What the third stage needs: a unit for each level and scored group."""
+    units = tuple(
+        Unit(
+            region=region.name,
+            level=level,
+            group=group,
+            areas=region.unit_areas(level),
+            neighbours=region.neighbour_indexes(level),
+            zone=region.zone,
+            day_starts=region.day_starts,
+            periods=region.periods(level),
+        )
+        for level in region.levels
+        for group in region.scored_groups
+    )
+    return RegionPlan(
+        region=region.name,
+        level=region.partition_level,
+        parents=region.parents,
+        units=units,
+        sentinels=tuple(group for group in region.groups if group in region.sentinels),
+        alerts_per_week=region.budget.alerts_per_week,
+        own_budgets=region.own_budgets,
+    )
