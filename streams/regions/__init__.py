@@ -1,0 +1,1 @@
+"""Region packs: geography, categories and calendar of a city as data."""
