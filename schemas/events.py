@@ -181,6 +181,9 @@ class Notification(NamedTuple):
     precision: str = Precision.MINUTE
     reported_at: Millis | None = None
     recorded_at: Millis | None = None
+    event_id: str = ""
+    precision_m: int | None = None
+    merged_into: str | None = None
     victims: int | None = None
     injury: str = Injury.UNKNOWN
     weapon: str = Weapon.UNKNOWN
@@ -191,11 +194,8 @@ class Notification(NamedTuple):
     youth_victim: bool | None = None
     police_generated: bool | None = None
     location_type: str = LocationType.UNKNOWN
-    precision_m: int | None = None
-    merged_into: str | None = None
     handling: str = Handling.OFFICIAL_SENSITIVE
     tense: str = Tense.ACTUAL
-    event_id: str = ""
 
     @property
     def incident_id(self) -> str:
