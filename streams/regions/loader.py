@@ -22,7 +22,7 @@ BUILT_IN = Path(__file__).parent
 AREAS = "areas.csv"
 BOUNDARIES = "boundaries.geojson"
 CROSSWALK = "crosswalk.csv"
-_AREA_COLUMNS = ("code", "name", "level", "parent", "longitude", "latitude")
+AREA_COLUMNS = ("code", "name", "level", "parent", "longitude", "latitude", "population", "vintage")
 
 
 def built_in() -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def load(name_or_dir: str | Path, warn: Warn | None = None) -> Region:
     tell: Warn = warn if warn is not None else _ignore
     folder = pack_folder(name_or_dir)
     manifest = read_manifest(folder)
-    areas = _areas(_rows(folder, AREAS, _AREA_COLUMNS, needed=True), manifest)
+    areas = _areas(_rows(folder, AREAS, AREA_COLUMNS[:6], needed=True), manifest)
     points = {area.code: _point(area) for area in areas}
     file = find(folder, BOUNDARIES)
     boundaries = {} if file is None else read_boundaries(file, points, tell)
@@ -90,7 +90,7 @@ def _ignore(warning: str) -> None:
 def _rows(folder: Path, name: str, columns: Sequence[str], *, needed: bool = False) -> list[Row]:
     path = find(folder, name)
     if path is not None:
-        return read_rows(path, columns)
+        return list(read_rows(path, columns))
     if needed:
         raise UsageError(f"{folder} is no region pack: it has no {name}")
     return []

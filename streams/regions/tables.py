@@ -87,16 +87,24 @@ def read_text(path: Path) -> str:
         raise UsageError(f"{path.name}, row {row}: byte 0x{wrong:02x} is not UTF-8; save the file as UTF-8") from error
 
 
-def read_rows(path: Path, needed: Sequence[str]) -> list[Row]:
-    """All rows of a CSV file that has at least the columns *needed*; empty lines are passed over."""
+def read_rows(path: Path, needed: Sequence[str]) -> Iterator[Row]:
+    """Each row of a CSV file that has at least the columns *needed*; empty lines are passed over."""
+    records = _records(path)
+    header = [name.strip() for name in next(records, [])]
+    _check_header(path.name, header, needed)
+    for number, record in enumerate(records, start=2):
+        if len(record) > len(header):
+            raise UsageError(f"{path.name}, row {number}: {len(record)} cells, but the header has {len(header)}")
+        if record:
+            yield Row(path.name, number, {name: cell.strip() for name, cell in zip(header, record, strict=False)})
+
+
+def _records(path: Path) -> Iterator[list[str]]:
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
-        records = list(reader)
+        yield from reader
     except csv.Error as error:
         raise UsageError(f"{path.name}, line {reader.line_num}: {error}") from error
-    header = [name.strip() for name in records[0]] if records else []
-    _check_header(path.name, header, needed)
-    return list(_rows(path.name, header, records[1:]))
 
 
 def _check_header(file: str, header: Sequence[str], needed: Sequence[str]) -> None:
@@ -106,14 +114,6 @@ def _check_header(file: str, header: Sequence[str], needed: Sequence[str]) -> No
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"{file}, row 1: column {twice} is there twice")
-
-
-def _rows(file: str, header: Sequence[str], records: Iterable[Sequence[str]]) -> Iterator[Row]:
-    for number, record in enumerate(records, start=2):
-        if len(record) > len(header):
-            raise UsageError(f"{file}, row {number}: {len(record)} cells, but the header has {len(header)}")
-        if record:
-            yield Row(file, number, {name: cell.strip() for name, cell in zip(header, record, strict=False)})
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -15,6 +15,11 @@ SHARED = Path(__file__).parent / FOLDER
 _SCHEME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
+def own_schemes(pack: Path, groups: Collection[str]) -> tuple[Entry, ...]:
+    """Entries of the schemes that the pack itself ships; *groups* are those that its region counts."""
+    return tuple(_entries(pack / FOLDER, groups))
+
+
 def read_schemes(pack: Path, groups: Collection[str]) -> tuple[Entry, ...]:
     """
     Entries of the shared schemes and of the pack's own.
@@ -22,7 +27,7 @@ def read_schemes(pack: Path, groups: Collection[str]) -> tuple[Entry, ...]:
     A scheme that the pack ships takes the place of the shared scheme of that name as a whole, so that what a code
     means stands in one folder.
     """
-    own = list(_entries(pack / FOLDER, groups))
+    own = own_schemes(pack, groups)
     replaced = {spelling(entry.scheme) for entry in own}
     shared = [entry for entry in _entries(SHARED, groups) if spelling(entry.scheme) not in replaced]
     return (*shared, *own)
