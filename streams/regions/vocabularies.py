@@ -12,7 +12,7 @@ from streams.regions.tables import Row, read_rows
 FOLDER = "schemes"
 COLUMNS = ("scheme", "code", "category")
 SHARED = Path(__file__).parent / FOLDER
-_SCHEME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_SCHEME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def own_schemes(pack: Path, groups: Collection[str]) -> tuple[Entry, ...]:
@@ -58,7 +58,7 @@ def _rows(folder: Path) -> Iterable[Row]:
 def _entry(row: Row, groups: Collection[str]) -> Entry:
     scheme, code, category = row.needed("scheme"), row.needed("code"), row.needed("category")
     if not _SCHEME.fullmatch(scheme):
-        raise row.mistake("scheme", f"{scheme!r} is not a word of a-z, 0-9, _, . and -")
+        raise row.mistake("scheme", f"{scheme!r} is not a word of letters, digits, _, . and -")
     if "*" in code[:-1]:
         raise row.mistake("code", f"{code}: * may only be the last character")
     if category not in CATEGORIES:
