@@ -69,18 +69,26 @@ def refuse_coordinates(longitude: float | None, latitude: float | None) -> Refus
 def refuse_times(notification: Notification, received_at: Millis) -> Refused | None:
     """Refuse times ahead of the append time, epoch 0 and other placeholders, and seconds given for milliseconds."""
     latest = received_at + FUTURE_ALLOWANCE
-    exact = notification.precision in _EXACT
-    for name, at, is_exact in (
-        ("occurred_at", notification.occurred_at, exact),
-        ("reported_at", notification.reported_at, True),
-        ("recorded_at", notification.recorded_at, True),
-        ("published_at", notification.published_at, True),
+    for at in (
+        notification.occurred_at,
+        notification.reported_at,
+        notification.recorded_at,
+        notification.published_at,
     ):
-        if at is None or EARLIEST <= at <= latest:
+        if at is not None and not EARLIEST <= at <= latest:
+            return _doubtful(notification, received_at)
+    return None
+
+
+def _doubtful(notification: Notification, received_at: Millis) -> Refused | None:
+    exact = notification.precision in _EXACT
+    for name in ("occurred_at", "reported_at", "recorded_at", "published_at"):
+        at: Millis | None = getattr(notification, name)
+        if at is None or EARLIEST <= at <= received_at + FUTURE_ALLOWANCE:
             continue
-        if at > latest:
+        if at > received_at:
             return Refused(Reason.FUTURE_TIME, f"{name} {at} is {(at - received_at) // 1000} s ahead of its arrival")
-        if is_exact or at == 0:
+        if exact or name != "occurred_at" or at == 0:
             return _implausible(name, at)
     return None
 
