@@ -64,7 +64,13 @@ def list_command() -> None:
 @click.option("--boundaries", type=_FILE, help="GeoJSON (or .gz) with one or more polygons an area.")
 @click.option("--code", "code_property", default="code", show_default=True, help="Property that holds the code.")
 @click.option("--name-property", help="Property that holds the name; without it the code is the name.")
-@click.option("--simplify", "simplify_m", type=click.FloatRange(0), default=0.0, help="Drop corners below METRES.")
+@click.option(
+    "--simplify",
+    "simplify_m",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="Metres: drop corners that cover less than their square.",
+)
 @click.option("--areas", "tables", type=_FILE, multiple=True, help="CSV with code and any of the columns of areas.csv.")
 @click.option("--areas-from", type=_FILE, help="CSV of incidents (or .gz) to take codes and positions from.")
 @click.option("--code-column", help="Its column with the area's code.")
