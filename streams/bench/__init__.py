@@ -1,0 +1,1 @@
+"""What an event costs: each stage, and a plain loop beside it in the same run."""
