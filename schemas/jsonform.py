@@ -1,8 +1,8 @@
 """
 Records as JSON: notifications and commands that come in so, and the lines of files that go out.
 
-In: instants as ISO 8601 with a zone or as whole milliseconds since the epoch; every field by its name in the schema,
-no other; nothing nested. Out: keys in one fixed order, instants as ISO 8601 UTC with milliseconds, and numbers with a
+In: instants as ISO 8601 with a zone or as whole milliseconds since the epoch, bytes as base64; every field by its name
+in the schema, no other. Out: keys in one fixed order, instants as ISO 8601 UTC with milliseconds, and numbers with a
 fraction rounded to six decimals, so that equal runs are equal bytes.
 """
 
@@ -17,7 +17,7 @@ from typing import cast
 
 import msgspec
 
-from schemas.codegen.shapes import Choice, Many, Maybe, Real, Shape, Struct, Text, Truth, Whole
+from schemas.codegen.shapes import Choice, Many, Maybe, Octets, Real, Shape, Struct, Text, Truth, Whole
 from schemas.errors import Malformed
 from schemas.events import AlertEvent, Command, Kind, Millis, Notification, Reason, Rejection
 from schemas.layouts import shape
@@ -159,6 +159,8 @@ def _value(shape: Shape, given: object, name: str) -> object:
             found = _symbol(shape, given, name)
         case Text() if isinstance(given, str):
             found = _text(shape, given, name)
+        case Octets() if isinstance(given, str):
+            found = _octets(given, name)
         case Truth() if isinstance(given, bool):
             found = given
         case _:
@@ -204,6 +206,13 @@ def _text(shape: Text, text: str, name: str) -> str:
     if limit is not None and len(text.encode()) > limit:
         raise Malformed(Reason.BAD_VALUE, f"{name} has more than {limit} bytes")
     return text
+
+
+def _octets(text: str, name: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Malformed(Reason.BAD_VALUE, f"{name} is not base64") from error
 
 
 def _shown(name: str) -> str:

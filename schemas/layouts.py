@@ -36,7 +36,7 @@ def notification() -> Layout[Notification]:
         record="Notification",
         steps=parts,
         make=Notification,
-        runs=(("source",), ("area_code",), ("category", "scheme"), description),
+        runs=(("kind", "source"), ("area_code",), ("category", "scheme"), description),
     )
 
 
@@ -48,6 +48,7 @@ def incident() -> Layout[Incident]:
         make=Incident,
         nested=(Counted,),
         runs=(("region", "area", "ward", "groups"), ("quality", "category", "time_rule", "vintage", "tense")),
+        steady=frozenset({"clock", "hour"}),
         rest=True,
     )
 
@@ -60,13 +61,14 @@ def hour_count() -> Layout[HourCount]:
         make=HourCount,
         nested=(Contribution,),
         runs=(("tense", "region", "level", "area", "group"),),
+        steady=frozenset({"clock", "hour"}),
     )
 
 
 def tick() -> Layout[Tick]:
     """The inbox record of kind HEARTBEAT."""
     fixed: dict[str, str | int | None] = {"kind": "HEARTBEAT", "count": None, "command": None}
-    return Layout(record="Inbox", steps=variant(shape("Inbox"), fixed), make=Tick)
+    return Layout(record="Inbox", steps=variant(shape("Inbox"), fixed), make=Tick, steady=frozenset({"clock"}))
 
 
 def command() -> Layout[Command]:
@@ -82,6 +84,7 @@ def area_count() -> Layout[AreaCount]:
         steps=shape("AreaCount").parts,
         make=AreaCount,
         runs=(("region", "level", "area", "group"), ("state", "grey_reason")),
+        steady=frozenset({"as_of"}),
     )
 
 

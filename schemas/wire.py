@@ -47,6 +47,7 @@ class Codec(Generic[T]):
         self.make: type = layout.make
         self._record = layout.record
         self._versions = versions
+        self._prefix = versions.prefix
         self._read = compile_decoder(layout)
         self.encode: Callable[[T], bytes] = compile_encoder(layout, versions.prefix)
         self.encode_any = cast("Callable[[object], bytes]", self.encode)
@@ -61,14 +62,17 @@ class Codec(Generic[T]):
             They are no such record.
 
         """
-        if value[:PREFIX] != self._versions.prefix:
+        if value[:PREFIX] != self._prefix:
             value = self._versions.current(value)
-        return self.read(value, PREFIX)
-
-    def read(self, value: bytes, at: int) -> T:
-        """The value of bytes in the current schema from *at* on; raises Malformed."""
         try:
-            return self._read(value, at)
+            return self._read(value, PREFIX)
+        except Unreadable as error:
+            raise malformed(self._record, error) from error
+
+    def read(self, octets: bytes) -> T:
+        """The value of bytes in the current schema, without prefix; raises Malformed."""
+        try:
+            return self._read(octets, 0)
         except Unreadable as error:
             raise malformed(self._record, error) from error
 
@@ -149,7 +153,7 @@ class Wire:
             raise Malformed(Reason.OVERSIZED, f"{len(value)} bytes are more than {self._largest}")
         if value[:PREFIX] != self._notification_prefix:
             value = self._current_notification(value)
-        notification = self._notification.read(value, PREFIX)
+        notification = self._notification.decode(value)
         source, ref = notification[1], notification[2]
         if not source:
             raise Malformed(Reason.BAD_VALUE, "source is empty")
@@ -164,7 +168,7 @@ class Wire:
 
     def notification_from_incident(self, incident: Incident) -> Notification:
         """The notification that an enriched record carries; raises Malformed."""
-        return self._notification.read(incident.notification, 0)
+        return self._notification.read(incident.notification)
 
     def decode_incident(self, value: bytes, *, whole: bool = False) -> Incident:
         """
@@ -178,7 +182,7 @@ class Wire:
         """
         incident = self._incident.decode(value)
         if whole:
-            self._notification.read(incident.notification, 0)
+            self._notification.read(incident.notification)
         return incident
 
     def encode_inbox(self, value: HourCount | Tick | Command) -> bytes:
@@ -199,11 +203,11 @@ class Wire:
             value = self._inbox_versions.current(value)
         kind = value[PREFIX] if len(value) > PREFIX else -1
         if kind == _COUNT:
-            return self._hour_count.read(value, PREFIX)
+            return self._hour_count.decode(value)
         if kind == _TICK:
-            return self._tick.read(value, PREFIX)
+            return self._tick.decode(value)
         if kind == _COMMAND:
-            return self._command.read(value, PREFIX)
+            return self._command.decode(value)
         raise Malformed(Reason.TRUNCATED if kind < 0 else Reason.CORRUPT, "Inbox: it is of no kind")
 
 

@@ -17,6 +17,7 @@ from typing import TypeVar, cast
 from schemas.codegen import runtime
 from schemas.codegen.layout import Layout, Lines, Literal
 from schemas.codegen.shapes import (
+    INT_LIMIT,
     LONG_LIMIT,
     Choice,
     Many,
@@ -34,6 +35,8 @@ from schemas.codegen.shapes import (
 T = TypeVar("T")
 
 _SHORT = 63
+_TWO_HIGH = 128 + (128 << 7)
+_THREE_HIGH = _TWO_HIGH + (128 << 14)
 _HELPERS: dict[str, object] = {
     "_long": runtime.long_at,
     "_extent": runtime.extent_at,
@@ -45,6 +48,7 @@ _HELPERS: dict[str, object] = {
     "_longer": runtime.too_long,
     "_unlike": runtime.unlike,
     "_end": runtime.wrong_end,
+    "_small": tuple((byte >> 1) ^ -(byte & 1) for byte in range(128)),
     "_new": tuple.__new__,
     "_double": struct.Struct("<d").unpack_from,
     "_doubles": struct.Struct("<dxd").unpack_from,
@@ -69,7 +73,7 @@ class _Decoder:
 
     def function(self) -> object:
         out = self._out
-        out.names["_stamps"] = runtime.Stamps()
+        out.names |= {"_stamps": runtime.Stamps(), "_steady": runtime.Steady()}
         with out.block("def decode(b,p):"):
             index = 0
             while index < len(self._segments):
@@ -93,13 +97,18 @@ class _Decoder:
         elif isinstance(step, Literal):
             self._literal(step)
         elif last and self._layout.rest:
-            self._out.add(f"if p>len(b): raise _end({self._layout.record!r},len(b),p)", f"v_{step.name}=b[p:]")
+            self._rest(step, after_run=self._layout.run_of(self._segments[index - 1]) is not None)
         elif self._are_two_reals(index):
             self._two_reals(step, cast("Part", self._segments[index + 1][0]))
             return 2
         else:
             self._value(step.name, step.shape, f"v_{step.name}")
         return 1
+
+    def _rest(self, part: Part, *, after_run: bool) -> None:
+        if not after_run:  # the bytes of a run were all there, else it would not have been known
+            self._out.add(f"if p>len(b): raise _end({self._layout.record!r},len(b),p)")
+        self._out.add(f"v_{part.name}=b[p:]")
 
     def _literal(self, literal: Literal) -> None:
         size = len(literal.octets)
@@ -150,10 +159,7 @@ class _Decoder:
             with out.block("else:"):
                 out.add("p+=1")
         elif isinstance(shape, Many):
-            with out.block("if b[p]:"):
-                out.add("m,p=_count(b,p)")
-                with out.block("for _ in range(m):"):
-                    self._skip(shape.item)
+            self._items(shape, "")
             out.add("p+=1")
         else:
             raise TypeError(f"{shape} can't be in a run")
@@ -186,18 +192,32 @@ class _Decoder:
 
     def _whole(self, name: str, shape: Whole, target: str) -> None:
         out = self._out
-        if shape.stamp:
+        if shape.stamp and name in self._layout.steady:
+            out.add(f"{target}=_steady[b[p:p+6]]", f"if {target} is None: {target},p=_long(b,p)", "else: p+=6")
+        elif shape.stamp:
             out.add("h=_stamps[b[p+3:p+6]]", "c=b[p]")
             with out.block("if h and c&b[p+1]&b[p+2]&128:"):
                 out.add("r=h+c+(b[p+1]<<7)+(b[p+2]<<14)", f"{target}=(r>>1)^-(r&1)", "p+=6")
+            out.add(f"else: {target},p=_long(b,p)")
         else:
-            out.add("c=b[p]")
-            with out.block("if c<128:"):
-                out.add("p+=1", f"{target}=(c>>1)^-(c&1)")
-        out.add(f"else: {target},p=_long(b,p)")
-        limits = (shape.minimum, shape.maximum)
-        if limits != (-LONG_LIMIT, LONG_LIMIT - 1):
-            out.add(f"if not {limits[0]}<={target}<={limits[1]}: raise _range({name!r},{target})")
+            self._number(target)
+        test = f"if not {shape.minimum}<={target}<={shape.maximum}: raise _range({name!r},{target})"
+        if (shape.minimum, shape.maximum) == (-INT_LIMIT, INT_LIMIT - 1):
+            out.add(f" {test}")  # only the long form, on the line before, can be out of such limits
+        elif shape.minimum != -LONG_LIMIT or shape.maximum != LONG_LIMIT - 1:
+            out.add(test)
+
+    def _number(self, target: str) -> None:
+        """Emit the reading of a number that is most often of one to four bytes; a last byte of 0 would be padding."""
+        out = self._out
+        out.add("c=b[p]", f"if c<128: {target}=_small[c]; p+=1")
+        with out.block("elif 0<(d:=b[p+1])<128:"):
+            out.add("r=c+(d<<7)-128", f"{target}=(r>>1)^-(r&1)", "p+=2")
+        with out.block("elif d and 0<(e:=b[p+2])<128:"):
+            out.add(f"r=c+(d<<7)+(e<<14)-{_TWO_HIGH}", f"{target}=(r>>1)^-(r&1)", "p+=3")
+        with out.block("elif d and e and 0<(f:=b[p+3])<128:"):
+            out.add(f"r=c+(d<<7)+(e<<14)+(f<<21)-{_THREE_HIGH}", f"{target}=(r>>1)^-(r&1)", "p+=4")
+        out.add("else:", f" {target},p=_long(b,p)")
 
     def _extent(self, name: str, shape: Text | Octets, target: str) -> None:
         out = self._out
@@ -215,14 +235,28 @@ class _Decoder:
 
     def _many(self, name: str, shape: Many, target: str) -> None:
         out = self._out
-        items, each = out.fresh("l"), out.fresh("x")
+        items = out.fresh("l")
         with out.block("if b[p]:"):
-            out.add("m,p=_count(b,p)", f"{items}=[]")
-            with out.block("for _ in range(m):"):
-                self._value(name, shape.item, each)
-                out.add(f"{items}.append({each})")
+            out.add(f"{items}=[]")
+            self._items(shape, items, name)
             out.add("if b[p]: raise _blocks()", f"{target}=tuple({items})")
         out.add(f"else: {target}=()", "p+=1")
+
+    def _items(self, shape: Many, items: str, name: str = "") -> None:
+        """Emit a walk over the first block of an array, into the list *items* if there is one."""
+        out = self._out
+        left = out.fresh("m")
+        out.add(f"{left}=b[p]")
+        out.add(f"if {left}&129: {left},p=_count(b,p); {left}*=2")
+        out.add(f"elif {left}: p+=1")
+        with out.block(f"while {left}:"):
+            if items:
+                each = out.fresh("x")
+                self._value(name, shape.item, each)
+                out.add(f"{items}.append({each})")
+            else:
+                self._skip(shape.item)
+            out.add(f"{left}-=2")
 
     def _struct(self, shape: Struct, target: str) -> None:
         prefix = self._out.fresh("s")

@@ -13,11 +13,11 @@ from schemas.codegen.shapes import Choice, Many, Maybe, Octets, Part, Real, Shap
 
 T = TypeVar("T")
 
-_TWO_PAIRS = 1 << 28
-_THREE_PAIRS = 1 << 42
+_ONE_PAIR = 1 << 13
+_TWO_PAIRS = 1 << 27
+_THREE_PAIRS = 1 << 41
 _HELPERS: dict[str, object] = {
     "_long": runtime.long_bytes,
-    "_text": runtime.text_bytes,
     "_octets": runtime.octets_bytes,
     "_join": b"".join,
     "_double": struct.Struct("<d").pack,
@@ -43,6 +43,7 @@ class _Encoder:
 
     def function(self) -> object:
         out = self._out
+        out.names["_steady"] = runtime.Written(cast("Callable[[object], bytes]", runtime.long_bytes))
         out.names |= {"_last": runtime.last_pairs(), "_inner": runtime.inner_pairs()}
         with out.block("def encode(r):"):
             self._unpack(self._layout.make, [part.name for part in self._layout.parts()], "r", "v")
@@ -83,12 +84,10 @@ class _Encoder:
             self._pieces.append(f"v_{cast('Part', segment[0]).name}")
         else:
             part = cast("Part", segment[0])
-            self._pieces.append(self._piece(part.shape, f"v_{part.name}"))
+            self._pieces.append(self._piece(part.name, part.shape, f"v_{part.name}"))
 
-    def _piece(self, shape: Shape, value: str) -> str:
+    def _piece(self, name: str, shape: Shape, value: str) -> str:
         """Emit statements where needed; the expression that is the encoding of *value*."""
-        if isinstance(shape, Text):
-            return f"_text({value})"
         if isinstance(shape, Octets):
             return f"_octets({value})"
         if isinstance(shape, Real):
@@ -98,50 +97,65 @@ class _Encoder:
         if isinstance(shape, Choice):
             return f"{self._out.give('symbols', _symbols(shape))}[{value}]"
         target = self._out.fresh("e")
-        self._emit(shape, value, target)
+        self._emit(name, shape, value, target)
         return target
 
-    def _emit(self, shape: Shape, value: str, target: str) -> None:
+    def _emit(self, name: str, shape: Shape, value: str, target: str) -> None:
         if isinstance(shape, Whole):
-            self._whole(shape, value, target)
+            self._whole(name, shape, value, target)
+        elif isinstance(shape, Text):
+            self._text(value, target)
         elif isinstance(shape, Maybe):
             with self._out.block(f"if {value} is None:"):
                 self._out.add(f"{target}=b'\\0'")
             with self._out.block("else:"):
-                self._out.add(f"{target}=b'\\2'+{self._piece(shape.item, value)}")
+                piece = self._piece(name, shape.item, value)
+                self._out.add(f"{target}=b'\\2'+{piece}")
         elif isinstance(shape, Many):
-            self._many(shape, value, target)
+            self._many(name, shape, value, target)
         else:
             self._struct(cast("Struct", shape), value, target)
 
-    def _whole(self, shape: Whole, value: str, target: str) -> None:
+    def _whole(self, name: str, shape: Whole, value: str, target: str) -> None:
         out = self._out
-        out.add(f"z={value}<<1^{value}>>63")
+        if name in self._layout.steady:
+            out.add(f"{target}=_steady[{value}]")
+            return
         if shape.stamp:
             out.add(
-                f"if {_TWO_PAIRS}<=z<{_THREE_PAIRS}: {target}=_inner[z&16383]+_inner[z>>14&16383]+_last[z>>28]",
+                f"if {_TWO_PAIRS}<={value}<{_THREE_PAIRS}:"
+                f" {target}=_inner[{value}<<1&16383]+_inner[{value}>>13&16383]+_last[{value}>>27]",
             )
         else:
             out.add(
-                f"if 0<=z<16384: {target}=_last[z]",
-                f"elif 0<=z<{_TWO_PAIRS}: {target}=_inner[z&16383]+_last[z>>14]",
+                f"if 0<={value}<{_ONE_PAIR}: {target}=_last[{value}<<1]",
+                f"elif 0<={value}<{_TWO_PAIRS}: {target}=_inner[{value}<<1&16383]+_last[{value}>>13]",
             )
         out.add(f"else: {target}=_long({value},{shape.minimum},{shape.maximum})")
 
-    def _many(self, shape: Many, value: str, target: str) -> None:
+    def _text(self, value: str, target: str) -> None:
+        self._out.add(
+            f"o={value}.encode()",
+            "n=len(o)",
+            f"if n<{_ONE_PAIR}: {target}=_last[n<<1]+o",
+            f"else: {target}=_octets(o)",
+        )
+
+    def _many(self, name: str, shape: Many, value: str, target: str) -> None:
         out = self._out
         items, each = out.fresh("l"), out.fresh("x")
         with out.block(f"if {value}:"):
             out.add(f"{items}=[_long(len({value}))]")
             with out.block(f"for {each} in {value}:"):
-                out.add(f"{items}.append({self._piece(shape.item, each)})")
+                piece = self._piece(name, shape.item, each)
+                out.add(f"{items}.append({piece})")
             out.add(f"{items}.append(b'\\0')", f"{target}=_join({items})")
         out.add(f"else: {target}=b'\\0'")
 
     def _struct(self, shape: Struct, value: str, target: str) -> None:
         prefix = self._out.fresh("s")
         self._unpack(self._layout.class_of(shape.name), [part.name for part in shape.parts], value, prefix)
-        pieces = [self._piece(part.shape, f"{prefix}_{part.name}") for part in shape.parts]
+        pieces = [self._piece(part.name, part.shape, f"{prefix}_{part.name}") for part in shape.parts]
         self._out.add(f"{target}=_join(({','.join(pieces)},))")
 
 

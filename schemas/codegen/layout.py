@@ -41,6 +41,8 @@ class Layout(Generic[T]):
     runs
         Neighbouring fields whose values repeat from record to record. A run is looked up by its bytes and decoded
         only when it is new, so it costs one dictionary hit.
+    steady
+        Instants that many records share (an hour, a tick): looked up too.
     rest
         The last part is left undecoded: its bytes as they are, to the end.
 
@@ -51,6 +53,7 @@ class Layout(Generic[T]):
     make: type[T]
     nested: tuple[type, ...] = ()
     runs: tuple[tuple[str, ...], ...] = ()
+    steady: frozenset[str] = frozenset()
     rest: bool = False
 
     def parts(self) -> tuple[Part, ...]:

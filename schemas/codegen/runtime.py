@@ -152,6 +152,22 @@ class Stamps(dict[bytes, int]):
         return value
 
 
+class Steady(dict[bytes, int | None]):
+    """Instants that come again and again, by their six bytes; None if they are not of six bytes."""
+
+    def __missing__(self, octets: bytes) -> int | None:
+        try:
+            value, end = long_at(octets, 0)
+        except (IndexError, Malformed):
+            return None
+        if end != 6:
+            return None
+        if len(self) >= REMEMBERED:
+            self.clear()
+        self[octets] = value
+        return value
+
+
 @cache
 def last_pairs() -> list[bytes]:
     """The numbers below 2**14 as the end of a varint: one or two bytes."""
@@ -175,12 +191,6 @@ def long_bytes(value: int, minimum: int = -LONG_LIMIT, maximum: int = LONG_LIMIT
         rest >>= 7
     octets.append(rest)
     return bytes(octets)
-
-
-def text_bytes(text: str) -> bytes:
-    """A string with its length before it."""
-    octets = text.encode()
-    return long_bytes(len(octets)) + octets
 
 
 def octets_bytes(octets: bytes) -> bytes:
