@@ -68,19 +68,19 @@ class KafkaSettings:
     oauth: OAuthSettings = nested(OAuthSettings)
 
     def __post_init__(self) -> None:
-        for name, needed in self._needed().items():
-            if not needed:
-                raise UsageError(f"FIREBREAK_KAFKA_{name} is needed with FIREBREAK_KAFKA_SECURITY={self.security.value}")
-        for name in ("ca_file", "cert_file", "key_file"):
-            path: Path | None = getattr(self, name)
+        chosen = f"FIREBREAK_KAFKA_SECURITY={self.security.value}"
+        for name, value in self._needed().items():
+            if not value:
+                raise UsageError(f"FIREBREAK_KAFKA_{name} is needed with {chosen}")
+        for name, path in (("CA_FILE", self.ca_file), ("CERT_FILE", self.cert_file), ("KEY_FILE", self.key_file)):
+            if path is not None and not self.encrypted:
+                raise UsageError(f"FIREBREAK_KAFKA_{name} is of no use without TLS: see FIREBREAK_KAFKA_SECURITY")
             if path is not None and not path.is_file():
-                raise UsageError(f"FIREBREAK_KAFKA_{name.upper()}: there is no file {path}")
-        if self.security is Security.PLAINTEXT and (self.username or self.ca_file or self.cert_file):
-            raise UsageError("FIREBREAK_KAFKA_SECURITY is plaintext, which uses neither user nor certificates: set it")
-        if self.allow_plaintext and self.ca_file:
-            raise UsageError("FIREBREAK_KAFKA_ALLOW_PLAINTEXT goes without TLS, so FIREBREAK_KAFKA_CA_FILE is of no use")
+                raise UsageError(f"FIREBREAK_KAFKA_{name}: there is no file {path}")
+        if self.username and self.security not in _BY_PASSWORD:
+            raise UsageError(f"FIREBREAK_KAFKA_USERNAME is of no use with {chosen}")
         if self.allow_plaintext and self.security in {Security.TLS, Security.MTLS}:
-            raise UsageError(f"FIREBREAK_KAFKA_ALLOW_PLAINTEXT contradicts FIREBREAK_KAFKA_SECURITY={self.security.value}")
+            raise UsageError(f"FIREBREAK_KAFKA_ALLOW_PLAINTEXT contradicts {chosen}")
 
     def _needed(self) -> dict[str, object]:
         if self.security is Security.MTLS:

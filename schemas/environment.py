@@ -97,8 +97,12 @@ def setting(kind: Kind[ValueT], default: str, about: str) -> ValueT:
         One line for the documentation.
 
     """
-    declared = _Setting(kind, default, about)
-    return cast("ValueT", field(default=kind.parse(default), metadata={"setting": declared}))
+    return field(default=kind.parse(default), metadata={"setting": _Setting(kind, default, about)})
+
+
+def nested(settings: type[ValueT]) -> ValueT:
+    """Declare a field that is a settings dataclass itself."""
+    return field(default_factory=settings, metadata={"nested": settings})
 
 
 def read(
@@ -162,11 +166,6 @@ def _nested(each: Field[object]) -> type[DataclassInstance] | None:
 
 def _setting(each: Field[object]) -> _Setting[object] | None:
     return cast("_Setting[object] | None", each.metadata.get("setting"))
-
-
-def nested(settings: type[ValueT]) -> ValueT:
-    """Declare a field that is a settings dataclass itself."""
-    return cast("ValueT", field(default_factory=settings, metadata={"nested": settings}))
 
 
 def _text(variable: str, found: _Setting[object], environ: Mapping[str, str]) -> str:
