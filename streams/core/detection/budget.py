@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.core.detection.localtime import DAY
+from streams.core.detection.situations import Situations
 from streams.core.detection.unit import UnitModel
 
 Floats = npt.NDArray[np.float64]
@@ -16,9 +17,9 @@ Floats = npt.NDArray[np.float64]
 MERGE = 24
 """Hours below the threshold after which a new episode counts as new."""
 WEEK_DAYS = 7.0
-YEAR_DAYS = 365.25
 DRIFT_DAYS = 10.0
-TABLE = np.arange(0.0, 20.01, 0.25)
+TABLE = np.concatenate((np.arange(1.0, 8.0, 0.5), np.arange(8.0, 20.01, 1.0)))
+LOWEST_THRESHOLD = 0.5
 LOWEST = 0.5
 """An episode every this many simulated years is the rarest a table promises."""
 
@@ -155,26 +156,29 @@ def calibrate(
     """
     Thresholds for *models* that keep a budget of false alerts.
 
-    With *alerts_per_week*, one threshold for all units, so that a bar of evidence is the same everywhere and the total
-    over all units keeps the budget; a unit named in *fixed* (key to alerts a week) has a budget of its own. With
-    *per_area_year*, each unit by itself. Neyman-Pearson: one threshold on the likelihood ratio finds the most spikes
-    for a total of false alerts.
+    With *alerts_per_week*, counted as they are worked (``Situations``): one threshold for all units, so that a bar of
+    evidence is the same everywhere and the total over all units keeps the budget; a unit named in *fixed* (key to
+    alerts a week) has a budget of its own. With *per_area_year*, counted by area: each unit by itself. Neyman-Pearson:
+    one threshold on the likelihood ratio finds the most spikes for a total of false alerts.
     """
-    keys = [model.unit.key for model in models]
-    episodes = {key: Episodes(null_scores(model, rng, years)) for key, model in zip(keys, models, strict=True)}
+    if alerts_per_week is None and per_area_year is None:
+        raise ValueError("a budget is needed: alerts_per_week or per_area_year")
+    nulls = {model.unit.key: null_scores(model, rng, years) for model in models}
+    situations = {m.unit.key: Situations(nulls[m.unit.key], m.unit.neighbours) for m in models}
     weeks = years * 365.0 / WEEK_DAYS
-    own = dict(fixed or {})
     if per_area_year is not None:
-        own |= {m.unit.key: per_area_year * len(m.unit.areas) * WEEK_DAYS / YEAR_DAYS for m in models}
-    shared = [key for key in keys if key not in own]
-    thresholds = {key: _threshold([episodes[key]], own[key] * weeks) for key in own if key in episodes}
-    if shared:
-        if alerts_per_week is None:
-            raise ValueError("a budget is needed: alerts_per_week or per_area_year")
-        common = _threshold([episodes[key] for key in shared], alerts_per_week * weeks)
-        thresholds |= dict.fromkeys(shared, common)
-    nominal = {key: float(episodes[key].above(np.array([thresholds[key]]))[0]) / weeks for key in keys}
-    days = {key: _days(episodes[key], years) for key in keys}
+        thresholds = {
+            m.unit.key: _threshold([Episodes(nulls[m.unit.key])], per_area_year * len(m.unit.areas) * years)
+            for m in models
+        }
+    else:
+        own = {key: budget for key, budget in (fixed or {}).items() if key in situations}
+        shared = [some for key, some in situations.items() if key not in own]
+        thresholds = {key: _searched([situations[key]], budget * weeks) for key, budget in own.items()}
+        common = _searched(shared, (alerts_per_week or 0.0) * weeks) if shared else 0.0
+        thresholds = {key: thresholds.get(key, common) for key in situations}
+    nominal = {key: some.above(thresholds[key]) / weeks for key, some in situations.items()}
+    days = {key: _days(some, years) for key, some in situations.items()}
     return Calibration(_version(thresholds, days), thresholds, nominal, tuple(TABLE.tolist()), days)
 
 
@@ -186,9 +190,21 @@ def _threshold(episodes: Sequence[Episodes], budget: float) -> float:
     return float(grid[min(over[-1] + 1, len(grid) - 1)]) if len(over) else float(grid[0])
 
 
-def _days(episodes: Episodes, years: int) -> tuple[float, ...]:
-    """Days between chance episodes at each score of the table; never falling, and bounded by what was simulated."""
-    count = np.maximum(episodes.above(TABLE), LOWEST)
+def _searched(situations: Sequence[Situations], budget: float) -> float:
+    """Threshold, to a hundredth, at which there are about *budget* alerts; never under 0.5."""
+    low, high = LOWEST_THRESHOLD, 30.0
+    while high - low > 0.01:
+        middle = 0.5 * (low + high)
+        if sum(some.above(middle) for some in situations) > budget:
+            low = middle
+        else:
+            high = middle
+    return round(high, 2)
+
+
+def _days(situations: Situations, years: int) -> tuple[float, ...]:
+    """Days between chance alerts at each score of the table; never falling, and bounded by what was simulated."""
+    count = np.maximum([situations.above(float(score)) for score in TABLE], LOWEST)
     days = np.maximum.accumulate(years * 365.0 / count)
     return tuple(days.tolist())
 

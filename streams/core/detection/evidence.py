@@ -136,9 +136,13 @@ def window_totals(
     cells: [areas, hours]; starts: columns, may lie before the first; weights: [longest window], oldest first; answer:
     [starts, rows, windows].
     """
-    columns = starts[:, None] + np.arange(len(weights))
-    part = (columns >= 0) * weights
-    picked = cells[rows[None, :, None], np.maximum(columns, 0)[:, None, :]] * part[:, None, :]
+    if len(starts) == 1 and starts[0] >= 0:
+        first = int(starts[0])
+        picked = (cells[:, first : first + len(weights)][rows] * weights)[None]
+    else:
+        columns = starts[:, None] + np.arange(len(weights))
+        part = (columns >= 0) * weights
+        picked = cells[rows[None, :, None], np.maximum(columns, 0)[:, None, :]] * part[:, None, :]
     cuts = len(weights) - np.array(windows[::-1], dtype=np.intp)
     sums = np.add.reduceat(picked, cuts, axis=-1)
     answer: Floats = np.add.accumulate(sums[..., ::-1], axis=-1)

@@ -53,6 +53,7 @@ class Learner:
         self._turned: list[int] = []
         self._completed = False
         self._grey = np.zeros(areas)
+        self._mute = np.zeros(areas)
         self._exposure: list[Floats] = []
         self._rates: list[Floats] = []
         self._level = self._baseline.level
@@ -107,6 +108,7 @@ class Learner:
             )
         self._day += 1
         self._check_coverage()
+        self._mute = (self._silence() > SILENCE * self._batch).astype(np.float64)
         self._carry(share)
         self._exposure = self._exposure[1 - self.unit.settings.hindsight :]
         self._rates = self._rates[1 - self.unit.settings.hindsight :]
@@ -230,17 +232,15 @@ class Learner:
 
     def readiness(self) -> list[Readiness]:
         """Whether each area can be scored, as of the last turn of a day."""
-        if self._day - self._first_day < self.unit.settings.min_days:
-            return [Readiness.NOT_ENOUGH_HISTORY] * len(self.unit.areas)
-        silent = self._silence() > SILENCE * self._batch
-        return [
-            Readiness.NO_DATA if mute else Readiness.COVERAGE_CHANGED if grey > self._day else Readiness.READY
-            for mute, grey in zip(silent, self._grey, strict=True)
-        ]
+        return [self.ready(area) for area in range(len(self.unit.areas))]
 
     def ready(self, area: int) -> Readiness:
         """Whether *area* can be scored, as of the last turn of a day."""
-        return self.readiness()[area]
+        if self._day - self._first_day < self.unit.settings.min_days:
+            return Readiness.NOT_ENOUGH_HISTORY
+        if self._mute[area]:
+            return Readiness.NO_DATA
+        return Readiness.COVERAGE_CHANGED if self._grey[area] > self._day else Readiness.READY
 
     def _silence(self) -> Floats:
         """Expected incidents since the last one, [areas], over the last 28 days up to the turn of this day."""
@@ -333,6 +333,7 @@ class Learner:
             "unit/exposure": np.array(self._exposure),
             "unit/rates": np.array(self._rates),
             "unit/grey": self._grey,
+            "unit/mute": self._mute,
             "unit/noise": self._variance,
             "unit/batch": np.array([self._batch]),
             **{f"carried/{name}": array for name, array in self._level._asdict().items()},
@@ -361,6 +362,7 @@ class Learner:
         self._exposure = [row.copy() for row in state["unit/exposure"]]
         self._rates = [row.copy() for row in state["unit/rates"]]
         self._grey = state["unit/grey"].copy()
+        self._mute = state["unit/mute"].copy()
         self._variance = state["unit/noise"].copy()
         self._batch = float(state["unit/batch"][0])
         self._level = levels.Level(**_under("carried/", state))

@@ -17,7 +17,7 @@ class Settings:
     joint: float = 0.3
     """Prior share of spikes that cover several neighbouring areas."""
 
-    evenness: float = 0.2
+    evenness: float = 0.3
     """Taken off the score for each factor e in an area's incidents: evens false alerts over quiet and busy areas."""
 
     profile_half_life: float = 280.0
@@ -36,8 +36,6 @@ class Settings:
     noise_half_life: float = 600.0
     noise_inflation: float = 1.3
     """Makes up for the clipping of residuals at three standard deviations."""
-    evidence_noise: float = 0.75
-    """Share of the variance factor v that the likelihood ratios are told of; thresholds come from the whole."""
     noise_shrink: float = 30.0
     calendar_prior: float = 40.0
     """Weight of the prior factor of a kind of day, in expected incidents."""

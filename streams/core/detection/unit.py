@@ -69,7 +69,7 @@ class UnitModel(Learner):
         ratios = log_ratios(
             observed,
             expected,
-            self._variance[plan.rows] * self.unit.settings.evidence_noise,
+            self._variance[plan.rows],
             self._batch,
             self._multipliers,
         )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
 from bench.detection.world import Spike
 
 Floats = npt.NDArray[np.float64]

@@ -4,8 +4,8 @@ import copy
 
 import numpy as np
 import numpy.typing as npt
-
 from bench.detection.world import ZONE, World
+
 from streams.core.detection.calendar import Period
 from streams.core.detection.localtime import HOUR_MS, LocalTime
 from streams.core.detection.settings import Settings

@@ -1,4 +1,4 @@
-"""The 42 weekly scenarios of Noufaily et al. (2013), constants as recalled, and the measures of Bedubourg & Le Strat."""
+"""The 42 weekly scenarios of Noufaily et al. (2013), constants as recalled, and how a detector does in them."""
 
 from dataclasses import dataclass
 
@@ -60,9 +60,7 @@ def _mean(constants: tuple[float, ...], harmonics: int, *, trend: bool) -> Float
     return np.exp(linear * np.ones(WEEKS))
 
 
-def _series(
-    rng: np.random.Generator, mean: Floats, phi: float, past: int, current: int
-) -> tuple[Floats, Floats]:
+def _series(rng: np.random.Generator, mean: Floats, phi: float, past: int, current: int) -> tuple[Floats, Floats]:
     base = rng.poisson(mean) if phi == 1.0 else rng.negative_binomial(mean / (phi - 1.0), 1.0 / phi)
     counts = base.astype(np.float64)
     if past:
@@ -104,15 +102,15 @@ def measured(surprise: Floats, series: Series, threshold: float) -> Measures:
     """
     alarm = surprise >= threshold
     inside = _spans(series.outbreak)
-    quiet = ~inside
-    sick = inside.any(axis=1)
+    quiet = np.logical_not(inside)
+    sick = np.logical_or.reduce(inside, axis=1)
     first = inside & (np.cumsum(inside, axis=1) == 1)
     true, false = (alarm & inside).sum(), (alarm & quiet).sum()
     sensitivity, ppv = true / inside.sum(), true / max(true + false, 1)
     return Measures(
         fpr=float(false / quiet.sum()),
-        pod=float((alarm & inside).any(axis=1)[sick].mean()),
-        pod_week=float((alarm & first).any(axis=1)[sick].mean()),
+        pod=float(np.logical_or.reduce(alarm & inside, axis=1)[sick].mean()),
+        pod_week=float(np.logical_or.reduce(alarm & first, axis=1)[sick].mean()),
         sensitivity=float(sensitivity),
         ppv=float(ppv),
         f1=float(2 * sensitivity * ppv / (sensitivity + ppv)),
@@ -125,10 +123,11 @@ def measured(surprise: Floats, series: Series, threshold: float) -> Measures:
 
 def matched(surprise: Floats, series: Series, fpr: float) -> float:
     """Threshold at which a share *fpr* of the quiet weeks alarms."""
-    return float(np.quantile(surprise[~_spans(series.outbreak)], 1.0 - fpr))
+    return float(np.quantile(surprise[np.logical_not(_spans(series.outbreak))], 1.0 - fpr))
 
 
 def _spans(outbreak: Floats) -> npt.NDArray[np.bool_]:
     """Weeks from the first to the last case of each outbreak."""
     some = outbreak > 0
-    return (np.cumsum(some, axis=1) > 0) & (np.cumsum(some[:, ::-1], axis=1)[:, ::-1] > 0)
+    answer: npt.NDArray[np.bool_] = (np.cumsum(some, axis=1) > 0) & (np.cumsum(some[:, ::-1], axis=1)[:, ::-1] > 0)
+    return answer

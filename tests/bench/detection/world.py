@@ -83,9 +83,8 @@ def build(kind: Kind, seed: int, days: int = HISTORY_DAYS + TEST_DAYS, test_days
     rate = smooth * _day_shocks(rng, count, days)
     test = (days - test_days) * 24
     clean = _incidents(rng, rate, neighbours)
-    busy = smooth.sum(axis=0)
-    old = _spikes(rng, rate, neighbours, busy, (24 * 28, test - 168), SPIKES_PER_AREA_YEAR["history"])
-    new = _spikes(rng, rate, neighbours, busy, (test, hours - 168), SPIKES_PER_AREA_YEAR["test"])
+    old = _spikes(rng, rate, neighbours, (24 * 28, test - 168), SPIKES_PER_AREA_YEAR["history"])
+    new = _spikes(rng, rate, neighbours, (test, hours - 168), SPIKES_PER_AREA_YEAR["test"])
     clean = clean + _extra(rng, rate, old)
     counts = clean + _extra(rng, rate, new)
     return World(start, counts, clean, smooth, rate, neighbours, specials, new, test)
@@ -97,7 +96,8 @@ def _local_hours(start: int, hours: int) -> npt.NDArray[np.int64]:
     for hour in range(start, start + hours):
         offset = dt.datetime.fromtimestamp(hour * 3600, zone).utcoffset() or dt.timedelta(0)
         offsets.append(int(offset.total_seconds()) // 3600)
-    return np.arange(start, start + hours) + np.array(offsets)
+    local: npt.NDArray[np.int64] = np.arange(start, start + hours) + np.array(offsets)
+    return local
 
 
 def _neighbours(rng: np.random.Generator, count: int) -> tuple[tuple[int, ...], ...]:
@@ -121,8 +121,9 @@ def _profiles(rng: np.random.Generator, count: int) -> Floats:
     wiggle = rng.normal(0.0, 1.0, (count, 168))
     kernel = np.exp(-0.5 * (np.minimum(cell, 168 - cell) / 2.0) ** 2)
     wiggle = np.fft.irfft(np.fft.rfft(wiggle) * np.fft.rfft(kernel / np.sqrt((kernel**2).sum())), 168)
-    profiles: Floats = (weights @ shapes) * np.exp(0.15 * wiggle)
-    return profiles / profiles.mean(axis=1, keepdims=True)
+    mixed = (weights @ shapes) * np.exp(0.15 * wiggle)
+    profiles: Floats = mixed / mixed.mean(axis=1, keepdims=True)
+    return profiles
 
 
 def _season(rng: np.random.Generator, hours: int) -> Floats:
@@ -188,7 +189,7 @@ def _victims(rng: np.random.Generator, incidents: Counts) -> Counts:
 
 def _incidents(rng: np.random.Generator, rate: Floats, neighbours: tuple[tuple[int, ...], ...]) -> Counts:
     """Counts: nine tenths from the rate, one tenth near repeats (mean 4 days later, a quarter of them next door)."""
-    count, hours = rate.shape
+    hours = rate.shape[1]
     first = rng.poisson(rate * 0.9 / (1.0 + BATCH_EXTRA))
     area, hour = np.nonzero(first)
     repeats = rng.binomial(first[area, hour], 0.1 / 0.9)
@@ -207,12 +208,11 @@ def _spikes(
     rng: np.random.Generator,
     rate: Floats,
     neighbours: tuple[tuple[int, ...], ...],
-    busy: Floats,
     span: tuple[int, int],
     per_area_year: float,
 ) -> tuple[Spike, ...]:
     """Spikes with onsets in *span* at busy hours; three in ten hit a centre and its three nearest neighbours."""
-    count = rate.shape[0]
+    count, busy = rate.shape[0], rate.sum(axis=0)
     events = int(per_area_year * count * (span[1] - span[0]) / 8760 / 1.9)
     hours = np.arange(*span)
     chance = busy[span[0] : span[1]] / busy[span[0] : span[1]].sum()
