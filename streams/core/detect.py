@@ -8,7 +8,7 @@ and what is alerted; a full evaluation comes every five minutes of the stream's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -77,6 +77,8 @@ class Detect:
         Whether rolling counts are sent; a backtest that wants alerts alone spares them.
     tense
         Tense of the counts that are evaluated: ACTUAL, or EXERCISE in a demonstration.
+    models
+        Makes the model of a unit from its first instant; a backtest hands in models that have learnt already.
 
     """
 
@@ -89,11 +91,13 @@ class Detect:
         enriched_partitions: int,
         counts: bool = True,
         tense: str = Tense.ACTUAL,
+        models: Callable[[Unit, Millis], UnitModel] = UnitModel,
     ) -> None:
         self._plans = {plan.region: plan for plan in plans}
         self._waiting: Alignment[HourCount] = Alignment(enriched_partitions)
         self._counts = counts
         self._tense = tense
+        self._models = models
         self._budgets = {
             plan.region: StandingBudget(plan.units, plan.alerts_per_week, plan.own_budgets) for plan in plans
         }
@@ -154,7 +158,7 @@ class Detect:
     def _watch(self, key: Key, hour: Millis, now: Millis) -> UnitWatch:
         watch = self._watches.get(key)
         if watch is None:
-            model = UnitModel(self._units[key], max(hour, now - LONGEST_PAST))
+            model = self._models(self._units[key], max(hour, now - LONGEST_PAST))
             watch = self._watches[key] = UnitWatch(model, self._budgets[key[0]])
         return watch
 
