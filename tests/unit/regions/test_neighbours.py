@@ -80,3 +80,11 @@ def test_areas_without_position_and_border_have_no_neighbours() -> None:
         "b": ("c",),
         "c": ("b",),
     }
+
+
+def test_all_that_share_a_border_are_kept_however_many() -> None:
+    around = {f"n{number:02}": shapely.box(number, 1, number + 1, 2) for number in range(12)}
+    polygons = {"long": shapely.box(0, 0, 12, 1)} | around
+    areas = [area(code, shape.centroid.x, shape.centroid.y) for code, shape in polygons.items()]
+
+    assert set(derived_neighbours(areas, polygons)["long"]) == set(around)
