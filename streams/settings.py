@@ -29,6 +29,7 @@ from schemas.environment import (
     setting,
 )
 from schemas.errors import UsageError
+from schemas.events import Tense
 
 OTHERS = ("FIREBREAK_TEST_",)
 """Beginnings of variables that steer the tests, not the product."""
@@ -49,6 +50,12 @@ def _stage(text: str) -> str:
     return text
 
 
+def _tense(text: str) -> str:
+    if text not in {Tense.ACTUAL, Tense.EXERCISE}:
+        raise ValueError("there are ACTUAL and EXERCISE")
+    return text
+
+
 def _prefix(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*", text) or len(text) > 100:
         raise ValueError("write words of a-z, 0-9 and -, dots between them")
@@ -56,6 +63,7 @@ def _prefix(text: str) -> str:
 
 
 STAGE = Kind("enrich | count | detect", _stage)
+TENSE = Kind("ACTUAL | EXERCISE", _tense)
 TOPIC_PREFIX = Kind("name", _prefix)
 
 
@@ -82,6 +90,7 @@ class Settings:
     partitions: PartitionSettings = nested(PartitionSettings)
     replication: int | None = setting(OPTIONAL_COUNT, "", "Copies of each new topic; empty: the brokers' default.")
     regions: tuple[str, ...] = setting(NAMES, "london", "Region packs: built-in names, or folders.")
+    tense: str = setting(TENSE, "ACTUAL", "Tense that is counted and alerted on; EXERCISE in a demonstration.")
     stage: str = setting(STAGE, "", "Stage of a worker, where its command does not say.")
     instance: str = setting(TEXT, "", "Unique name of a worker; with one, its restart disturbs no other.")
     flush_interval: timedelta = setting(DURATION, "100ms", "How often a partition commits while something changes.")

@@ -1,0 +1,262 @@
+"""One stage in one process: settings in, a running Faust worker out. The one place that wires everything together."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn, TypeVar
+
+import click
+import faust
+import structlog
+from confluent_kafka import murmur2
+from confluent_kafka.admin import AdminClient
+
+from schemas.catalogue import Catalogue
+from schemas.errors import UsageError
+from schemas.events import Tense
+from schemas.wire import Wire
+from streams import credentials
+from streams.agents.common import Outbox
+from streams.agents.count import CountEdge
+from streams.agents.detect import DetectEdge
+from streams.agents.enrich import EnrichEdge
+from streams.app import create_app
+from streams.core.count import Count
+from streams.core.detect import Detect
+from streams.core.enrich import Enrich
+from streams.core.geography import Region
+from streams.core.places import PackPlaces, plan_of, routes
+from streams.edge import Edge, Target
+from streams.kafka_log import KafkaLog
+from streams.log import Log
+from streams.metrics import StageMetrics, serve
+from streams.ownership import Ownership, Pace
+from streams.partition import StageSpec
+from streams.regions.loader import load
+from streams.settings import Settings, from_env
+from streams.ticks import Ticker
+from streams.transport.host import Feeding
+
+ValueT = TypeVar("ValueT")
+
+log = structlog.get_logger(__name__)
+
+INPUTS = {"enrich": "incidents.raw", "count": "incidents.enriched", "detect": "detect.inbox"}
+UPSTREAM = {"enrich": (), "count": ("incidents.raw",), "detect": ("incidents.enriched",)}
+"""Topics whose partition counts a stage's state rests on, beside that of its input."""
+
+MOST_REJOINS = 4
+REJOINS_WITHIN = 60.0
+"""So many times put out of the group within so many seconds: two processes share one name."""
+
+
+def partition_of(region: str, partitions: int) -> int:
+    """Inbox partition of a region."""
+    return int(murmur2(region.encode(), partitions))
+
+
+def real_counts(settings: Settings, catalogue: Catalogue) -> Mapping[str, int]:
+    """
+    Partition counts as the broker has them, by topic id.
+
+    Raises
+    ------
+    UsageError
+        A topic is missing.
+
+    """
+    admin = AdminClient({**settings.kafka.librdkafka(), "log_level": 3})
+    there = admin.list_topics(timeout=30).topics
+    missing = [spec.name for spec in catalogue.values() if spec.name not in there]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UsageError(f"topic {missing[0]}{more} is missing: run `firebreak topics apply` first")
+    return {topic: len(there[spec.name].partitions) for topic, spec in catalogue.items()}
+
+
+class Edges:
+    """Makes the edge of a stage for a partition, from settings and region packs."""
+
+    def __init__(self, settings: Settings, stage: str, counts: Mapping[str, int], regions: Sequence[Region]) -> None:
+        self._settings = settings
+        self._stage = stage
+        self._counts = counts
+        self._regions = regions
+        self._wire = Wire.builtin()
+        catalogue = settings.catalogue()
+        targets = {topic: Target(catalogue[topic].name, counts[topic]) for topic in catalogue}
+        self._outbox = Outbox(self._wire, targets, stage)
+        self._places = PackPlaces(regions) if stage == "enrich" else None
+        self._inbox_of = {region.name: partition_of(region.name, counts["detect.inbox"]) for region in regions}
+
+    def __call__(self, partition: int) -> Edge:
+        """Make the edge of *partition*."""
+        if self._stage == "enrich":
+            return EnrichEdge(self._enrich(partition), partition, self._wire, self._outbox)
+        if self._stage == "count":
+            return CountEdge(self._count(partition), partition, self._wire, self._outbox)
+        return DetectEdge(self._detect(partition), partition, self._wire, self._outbox)
+
+    def _enrich(self, partition: int) -> Enrich:
+        assert self._places is not None  # noqa: S101 - made for this stage
+        period = self._settings.tick_period
+        return Enrich(
+            partition,
+            self._places,
+            enriched_partitions=self._counts["incidents.enriched"],
+            tick_period=None if period is None else int(period.total_seconds() * 1000),
+            counted=frozenset({self._settings.tense, Tense.INJECTION}),
+        )
+
+    def _count(self, partition: int) -> Count:
+        return Count(
+            partition,
+            routes(self._regions, self._inbox_of),
+            raw_partitions=self._counts["incidents.raw"],
+            inbox_partitions=self._counts["detect.inbox"],
+        )
+
+    def _detect(self, partition: int) -> Detect:
+        mine = [region for region in self._regions if self._inbox_of[region.name] == partition]
+        return Detect(
+            [plan_of(region) for region in mine],
+            enriched_partitions=self._counts["incidents.enriched"],
+            tense=self._settings.tense,
+        )
+
+
+def spec_of(settings: Settings, stage: str, counts: Mapping[str, int], edge_for: Callable[[int], Edge]) -> StageSpec:
+    """What the runtime must know of a stage."""
+    catalogue = settings.catalogue()
+    rests_on = (INPUTS[stage], *UPSTREAM[stage])
+    return StageSpec(
+        name=stage,
+        input=catalogue[INPUTS[stage]].name,
+        journal=catalogue[f"{stage}.journal"].name,
+        transactional_prefix=settings.topic_prefix,
+        partitions={topic: counts[topic] for topic in rests_on},
+        edge_for=edge_for,
+    )
+
+
+class Threads:
+    """Blocking calls beside the event loop, one thread for each partition that may need one."""
+
+    def __init__(self, most: int) -> None:
+        self._pool = ThreadPoolExecutor(most, thread_name_prefix="partition")
+
+    async def __call__(self, call: Callable[[], ValueT], /) -> ValueT:
+        """Answer of *call*, or what it raised."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+
+
+class PutOut:
+    """Counts how often the group puts this member out; too often means that another process has its name."""
+
+    def __init__(self, instance: str, fatal: Callable[[BaseException], NoReturn]) -> None:
+        self._instance = instance
+        self._fatal = fatal
+        self._times: deque[float] = deque(maxlen=MOST_REJOINS)
+
+    def __call__(self) -> None:
+        """Take one more time in."""
+        self._times.append(time.monotonic())
+        if len(self._times) == MOST_REJOINS and self._times[-1] - self._times[0] < REJOINS_WITHIN:
+            self._fatal(
+                UsageError(f"another process runs as {self._instance}: give each a FIREBREAK_INSTANCE of its own")
+            )
+
+
+def end_process(error: BaseException) -> NoReturn:
+    """End at once: what may have gone wrong in this process must not reach the broker. The supervisor starts anew."""
+    if isinstance(error, UsageError):
+        sys.stderr.write(f"firebreak: {error}\n")
+    else:
+        log.error("stopping", error=f"{type(error).__name__}: {error}")
+    sys.stderr.flush()
+    os._exit(2 if isinstance(error, UsageError) else 1)
+
+
+def build(settings: Settings, stage: str, kafka: Log | None = None) -> tuple[faust.App, StageMetrics]:
+    """Wire one stage; nothing runs yet."""
+    catalogue = settings.catalogue()
+    counts = real_counts(settings, catalogue)
+    regions = [load(name) for name in settings.regions]
+    spec = spec_of(settings, stage, counts, Edges(settings, stage, counts, regions))
+    metrics = StageMetrics(stage, INPUTS[stage], time.time)
+    ownership = Ownership(
+        spec,
+        kafka or KafkaLog(settings.kafka.librdkafka()),
+        in_thread=Threads(max(4, counts[INPUTS[stage]])),
+        fatal=end_process,
+        meter=metrics,
+        pace=Pace(interval=settings.flush_interval.total_seconds()),
+    )
+    feeding = Feeding(
+        client=credentials.aiokafka(settings.kafka),
+        group=f"{settings.topic_prefix}-{stage}",
+        topic=spec.input,
+        instance=settings.instance,
+        fetch_wait=int(settings.fetch_wait.total_seconds() * 1000),
+        session=settings.session_timeout.total_seconds(),
+        heartbeat=settings.heartbeat.total_seconds(),
+    )
+    app = create_app(
+        ownership, feeding, fatal=end_process, put_out=PutOut(settings.instance or "(no name)", end_process)
+    )
+    if stage == "enrich" and settings.tick_period is not None:
+        _add_clock(app, settings, spec.input, ownership)
+    return app, metrics
+
+
+def _add_clock(app: faust.App, settings: Settings, topic: str, ownership: Ownership) -> None:
+    assert settings.tick_period is not None  # noqa: S101 - asked by the caller
+    ticker = Ticker(
+        settings.kafka.librdkafka(),
+        topic,
+        int(settings.tick_period.total_seconds() * 1000),
+        encode=Wire.builtin().encode_notification,
+        owned=lambda: ownership.partitions,
+        now=time.time,
+    )
+
+    @app.task  # type: ignore[untyped-decorator]  # Faust has no type for it
+    async def clock() -> None:
+        await ticker.run()
+
+
+def run(settings: Settings, stage: str) -> None:
+    """Run one stage until it is told to stop."""
+    app, metrics = build(settings, stage)
+    if settings.metrics_bind:
+        host, _, port = settings.metrics_bind.rpartition(":")
+        serve(metrics, host, int(port))
+    # what is there now stays; the many small values of each batch should not wake the collector
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    faust.Worker(app, loglevel="WARNING", redirect_stdouts=False).execute_from_commandline()
+
+
+@click.command()
+@click.option("--stage", type=click.Choice(tuple(INPUTS)), help="Which stage; else FIREBREAK_STAGE says.")
+def worker(stage: str | None) -> None:
+    """
+    Run one stage.
+
+    Settings come from the environment (FIREBREAK_*). Several workers of a stage share its partitions; give each a
+    FIREBREAK_INSTANCE of its own, and its restart disturbs no other.
+
+    Example: FIREBREAK_INSTANCE=enrich-1 firebreak worker --stage enrich
+    """
+    settings = from_env(os.environ)
+    chosen = stage or settings.stage
+    if not chosen:
+        raise UsageError("which stage? say --stage enrich, count or detect, or set FIREBREAK_STAGE")
+    run(settings, chosen)
