@@ -141,7 +141,6 @@ def values(record: Struct, given: Mapping[str, object], inside: str = "") -> dic
 
 
 def _value(shape: Shape, given: object, name: str) -> object:
-    found: object
     match shape:
         case Maybe():
             found = None if given is None else _value(shape.item, given, name)
@@ -149,23 +148,42 @@ def _value(shape: Shape, given: object, name: str) -> object:
             found = values(shape, given, f"{name}.")
         case Many() if isinstance(given, list):
             found = tuple(_value(shape.item, each, name) for each in given)
-        case Whole(stamp=True) if isinstance(given, str):
-            found = _whole(shape, _parsed_instant(given, name), name)
-        case Whole() if isinstance(given, int) and not isinstance(given, bool):
-            found = _whole(shape, given, name)
-        case Real() if isinstance(given, int | float) and not isinstance(given, bool):
-            found = _real(given, name)
-        case Choice() if isinstance(given, str):
-            found = _symbol(shape, given, name)
-        case Text() if isinstance(given, str):
-            found = _text(shape, given, name)
-        case Octets() if isinstance(given, str):
-            found = _octets(given, name)
         case Truth() if isinstance(given, bool):
             found = given
+        case Whole() | Real() if isinstance(given, int | float) and not isinstance(given, bool):
+            found = _number(shape, given, name)
+        case _ if isinstance(given, str):
+            found = _written(shape, given, name)
         case _:
-            raise Malformed(Reason.BAD_VALUE, f"{name} is {type(given).__name__}, not {_wanted(shape)}")
+            raise _other(shape, given, name)
     return found
+
+
+def _number(shape: Whole | Real, given: float, name: str) -> float:
+    if isinstance(shape, Real):
+        return _real(given, name)
+    if isinstance(given, float):
+        raise _other(shape, given, name)
+    return _whole(shape, given, name)
+
+
+def _written(shape: Shape, given: str, name: str) -> object:
+    match shape:
+        case Whole(stamp=True):
+            found: object = _whole(shape, _parsed_instant(given, name), name)
+        case Choice():
+            found = _symbol(shape, given, name)
+        case Text():
+            found = _text(shape, given, name)
+        case Octets():
+            found = _octets(given, name)
+        case _:
+            raise _other(shape, given, name)
+    return found
+
+
+def _other(shape: Shape, given: object, name: str) -> Malformed:
+    return Malformed(Reason.BAD_VALUE, f"{name} is {type(given).__name__}, not {_wanted(shape)}")
 
 
 def _wanted(shape: Shape) -> str:

@@ -101,7 +101,7 @@ class Wire:
         self._largest = largest
         self._notification_versions = versions["Notification"]
         self._notification_prefix = versions["Notification"].prefix
-        self._notification = Codec(layouts.notification(), versions["Notification"])
+        self.notification = Codec(layouts.notification(), versions["Notification"])
         self._incident = Codec(layouts.incident(), versions["Incident"])
         self._inbox_versions = versions["Inbox"]
         self._hour_count = Codec(layouts.hour_count(), versions["Inbox"])
@@ -111,10 +111,10 @@ class Wire:
         self.alert_event = Codec(layouts.alert_event(), versions["AlertEvent"])
         self.alert = Codec(layouts.alert(), versions["Alert"])
         self.rejection = Codec(layouts.rejection(), versions["Rejection"])
-        self.encode_notification = self._notification.encode
+        self.encode_notification = self.notification.encode
         self.encode_incident = self._incident.encode
         self._encoders = _by_class(
-            self._notification,
+            self.notification,
             self._incident,
             self._hour_count,
             self._tick,
@@ -153,7 +153,7 @@ class Wire:
             raise Malformed(Reason.OVERSIZED, f"{len(value)} bytes are more than {self._largest}")
         if value[:PREFIX] != self._notification_prefix:
             value = self._current_notification(value)
-        notification = self._notification.decode(value)
+        notification = self.notification.decode(value)
         source, ref = notification[1], notification[2]
         if not source:
             raise Malformed(Reason.BAD_VALUE, "source is empty")
@@ -168,7 +168,7 @@ class Wire:
 
     def notification_from_incident(self, incident: Incident) -> Notification:
         """The notification that an enriched record carries; raises Malformed."""
-        return self._notification.read(incident.notification)
+        return self.notification.read(incident.notification)
 
     def decode_incident(self, value: bytes, *, whole: bool = False) -> Incident:
         """
@@ -182,7 +182,7 @@ class Wire:
         """
         incident = self._incident.decode(value)
         if whole:
-            self._notification.read(incident.notification)
+            self.notification.read(incident.notification)
         return incident
 
     def encode_inbox(self, value: HourCount | Tick | Command) -> bytes:

@@ -226,11 +226,11 @@ class _Decoder:
         with out.block("if n&129:"):
             out.add("p,q=_extent(b,p)")
             if limit is not None:
-                out.add(f"if q-p>{limit}: raise _longer({name!r},{limit})")
+                out.add(f"if q-p>{limit}: raise _longer({name!r},{limit},b,q)")
         with out.block("else:"):
             out.add("p+=1", "q=p+(n>>1)")
             if limit is not None and limit < _SHORT:
-                out.add(f"if q-p>{limit}: raise _longer({name!r},{limit})")
+                out.add(f"if q-p>{limit}: raise _longer({name!r},{limit},b,q)")
         out.add(f"{target}=b[p:q]" + (".decode()" if isinstance(shape, Text) else ""), "p=q")
 
     def _many(self, name: str, shape: Many, target: str) -> None:

@@ -84,8 +84,10 @@ def out_of_range(name: str, value: int) -> Malformed:
     return Malformed(Reason.BAD_VALUE, f"{name} {value} is out of range")
 
 
-def too_long(name: str, limit: int) -> Malformed:
-    """Refusal of a string."""
+def too_long(name: str, limit: int, octets: bytes, end: int) -> Malformed:
+    """Refusal of a string that ends at *end*."""
+    if end > len(octets):
+        return Malformed(Reason.TRUNCATED, f"the bytes end within {name}")
     return Malformed(Reason.BAD_VALUE, f"{name} has more than {limit} bytes")
 
 
