@@ -1,0 +1,73 @@
+"""Fixtures: brokers and servers that are real, and what keeps a test without them from being skipped unseen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import NoReturn
+
+import pytest
+from support.jars import NoKafka
+from support.kafka import KafkaCluster, make_archive
+from support.redis import NoRedis, RedisServer
+
+from streams.broker import EmbeddedBroker
+
+
+def missing(why: Exception) -> NoReturn:
+    """Skip, saying what is missing; in CI nothing may be missing."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{why}", pytrace=False)
+    pytest.skip(f"{why}")
+
+
+@pytest.fixture(scope="session")
+def _jars() -> None:
+    try:
+        make_archive()
+    except NoKafka as why:
+        missing(why)
+
+
+@pytest.fixture(scope="session")
+def kafka(_jars: None) -> Iterator[KafkaCluster]:
+    """One real broker for all tests that do it no harm; give topics a prefix of their own."""
+    with KafkaCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def secure_kafka(_jars: None) -> Iterator[KafkaCluster]:
+    """One real broker with TLS, SASL and access lists; ``alice`` and ``bob`` have the passwords ``<name>-pw``."""
+    with KafkaCluster(secure=True, users={"alice": "alice-pw", "bob": "bob-pw"}) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kafka_nodes(_jars: None) -> Iterator[Callable[..., KafkaCluster]]:
+    """Make clusters of one's own, to be harmed: ``kafka_nodes(3)``; arguments are those of :class:`KafkaCluster`."""
+    with ExitStack() as running:
+
+        def make(nodes: int = 3, **options: object) -> KafkaCluster:
+            return running.enter_context(KafkaCluster(nodes, **options))  # type: ignore[arg-type]  # checked there
+
+        yield make
+
+
+@pytest.fixture
+def embedded_broker() -> Iterator[EmbeddedBroker]:
+    """Give the embedded broker, without topics."""
+    with EmbeddedBroker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One real Redis for all tests that do it no harm."""
+    try:
+        server = RedisServer()
+    except NoRedis as why:
+        missing(why)
+    with server:
+        yield server
