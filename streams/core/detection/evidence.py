@@ -94,7 +94,7 @@ class Scan:
         members: tuple[int, ...] = (target,)
         start = 0
         for sets in plan.members:
-            for k, some in enumerate(sets, start=start):
+            for k, some in enumerate((rows[rows < len(plan.rows)] for rows in sets), start=start):
                 weight = float(plan.weight[0][plan.incident[0] == k].sum())
                 together = np.log(prior) + ratios[some].sum(axis=0) + np.log(max(joint * weight, 1e-300))
                 if together.max() > best.max():
@@ -112,7 +112,7 @@ class Scan:
             place = {index: start + k for k, index in enumerate(some)}
             for k, area in enumerate(areas):
                 incident[k].extend(place[index] for index in of[area])
-                weight[k].extend([1.0 / sizes / len(of[area])] * len(of[area]))
+                weight[k].extend(1.0 / sizes / len(of[area]) for _ in of[area])
             start += len(some)
         width = max((len(some) for some in self._width()), default=0)
         return _padded(incident, 0, width), np.array(
