@@ -200,7 +200,7 @@ def build(settings: Settings, stage: str, kafka: Log | None = None) -> tuple[fau
         pace=Pace(interval=settings.flush_interval.total_seconds()),
     )
     feeding = Feeding(
-        client=credentials.aiokafka(settings.kafka),
+        client={**credentials.aiokafka(settings.kafka), "check_crcs": settings.check_crcs},
         group=f"{settings.topic_prefix}-{stage}",
         topic=spec.input,
         instance=settings.instance,
