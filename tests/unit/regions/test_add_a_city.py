@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-
 from regions.folders import write_pack
+
 from streams.core.taxonomy import CATEGORIES, FLAGS, GROUPS, Meaning
 from streams.regions.loader import load
 
@@ -16,8 +16,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "add-a-city.md"
 
 def block(language: str, beginning: str) -> str:
     """The first fenced block of a language that begins so."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    return str(next(found for found in blocks if found.startswith(beginning)))
+    blocks = re.findall(r"```(\w*)\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    return str(next(text for found, text in blocks if found == language and text.startswith(beginning)))
 
 
 @pytest.mark.parametrize("word", [*CATEGORIES, *GROUPS, *FLAGS])
