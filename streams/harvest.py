@@ -6,15 +6,36 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from schemas.events import AlertEvent, AlertKind, HourCount, Millis, Rejection, Tense
 from schemas.jsonform import alert_event_json, iso, rejection_json
+from streams.core.stage import Marker
 
 HOURS_HEADER = ("area", "level", "group", "hour", "incidents", "victims")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """What the first stage says became of the notifications; ``incidents`` are the distinct ones ever reported."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    incidents: int = 0
+
+    @classmethod
+    def from_marker(cls, marker: Marker) -> Accounts:
+        """Read from the marker of one raw partition."""
+        numbers = {each.name: cast("int", marker[each.name]) for each in fields(cls)}
+        return cls(**numbers)
+
+    def __add__(self, other: Accounts) -> Accounts:
+        """Both together."""
+        return Accounts(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

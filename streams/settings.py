@@ -12,6 +12,7 @@ from pathlib import Path
 from schemas.catalogue import Catalogue
 from schemas.connection import KafkaSettings
 from schemas.environment import (
+    COUNT,
     DURATION,
     DURATION_OR_OFF,
     FLAG,
@@ -99,6 +100,7 @@ class Settings:
     session_timeout: timedelta = setting(DURATION, "10s", "Silence after which another worker takes over.")
     heartbeat: timedelta = setting(DURATION, "3s", "How often a worker says that it lives.")
     fetch_wait: timedelta = setting(DURATION, "500ms", "How long a broker may hold an empty fetch; embedded one: 20ms.")
+    fetch_bytes: int = setting(COUNT, "262144", "Bytes of the largest fetch of one partition.")
     check_crcs: bool = setting(FLAG, "true", "Check what is fetched against its checksum; embedded broker: false.")
     data_dir: Path = setting(PATH, ".firebreak", "Folder for what a process keeps; workers keep nothing.")
     metrics_bind: str = setting(OPTIONAL_ADDRESS, "", "Where metrics and health are served; empty: nowhere.")

@@ -204,6 +204,7 @@ def build(settings: Settings, stage: str, kafka: Log | None = None) -> tuple[fau
         group=f"{settings.topic_prefix}-{stage}",
         topic=spec.input,
         instance=settings.instance,
+        fetch_bytes=settings.fetch_bytes,
         fetch_wait=int(settings.fetch_wait.total_seconds() * 1000),
         session=settings.session_timeout.total_seconds(),
         heartbeat=settings.heartbeat.total_seconds(),

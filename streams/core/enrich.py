@@ -287,6 +287,7 @@ class Enrich:
             "accepted": self.accepted,
             "duplicates": self.duplicates,
             "rejected": self.rejected,
+            "incidents": len(self._rows),
         }
 
     def resume_at(self, next_offset: int) -> int:

@@ -1,0 +1,114 @@
+"""Worker processes of all three stages, as a supervisor keeps them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from schemas.errors import FirebreakError, UsageError
+
+STAGES = ("enrich", "count", "detect")
+STOP_WITHIN = 15.0
+"""Seconds from being told to stop to being killed."""
+FLAWED = 2
+"""Exit code of a mistake that starting again would not cure."""
+MOST_RESTARTS = 50
+
+
+class WorkersFailed(FirebreakError):
+    """A worker dies again and again."""
+
+
+class Workers:
+    """
+    ``each`` workers of every stage, restarted when they fail.
+
+    Parameters
+    ----------
+    environment
+        FIREBREAK_* settings of all of them.
+    each
+        Workers a stage.
+    logs
+        Folder for what they say, one file a worker; None: nowhere.
+
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, each: int = 1, logs: Path | None = None) -> None:
+        self._environment = dict(environment)
+        self._names = [(stage, f"{stage}-{number}") for stage in STAGES for number in range(1, each + 1)]
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs = logs
+        self.restarts = 0
+
+    def __enter__(self) -> Self:
+        for stage, name in self._names:
+            self._start(stage, name)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids by name, ``enrich-1`` say."""
+        return {name: process.pid for name, process in self._processes.items()}
+
+    def _start(self, stage: str, name: str) -> None:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("FIREBREAK_")}
+        log = subprocess.DEVNULL if self._logs is None else (self._logs / f"{name}.log").open("ab")
+        self._processes[name] = subprocess.Popen(  # noqa: S603 - our own command, run by our own interpreter
+            [sys.executable, "-m", "streams.cli", "worker", "--stage", stage],
+            env={**inherited, **self._environment, "FIREBREAK_INSTANCE": name},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # Ctrl-C is for who runs the workers, and he stops them in his own time
+            start_new_session=True,
+        )
+        if not isinstance(log, int):
+            log.close()
+
+    def supervise(self) -> None:
+        """
+        Start again what has ended.
+
+        Raises
+        ------
+        UsageError
+            A worker refused its settings.
+        WorkersFailed
+            They end too often.
+
+        """
+        for stage, name in self._names:
+            code = self._processes[name].poll()
+            if code is None:
+                continue
+            if code == FLAWED:
+                raise UsageError(f"worker {name} refused to run; `firebreak worker --stage {stage}` says why")
+            self.restarts += 1
+            if self.restarts > MOST_RESTARTS:
+                raise WorkersFailed(f"worker {name} ended with code {code}, and workers ended {self.restarts} times")
+            self._start(stage, name)
+
+    def stop(self) -> None:
+        """Let all commit and end; kill what does not."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.terminate()
+        deadline = time.monotonic() + STOP_WITHIN
+        for process in self._processes.values():
+            try:
+                process.wait(max(deadline - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
