@@ -67,7 +67,7 @@ class MockCluster:
         reason = ctypes.create_string_buffer(512)
         conf = self._function("rd_kafka_conf_new", _POINTER)()
         keep_quiet = self._function("rd_kafka_conf_set", _INT, _POINTER, _TEXT, _TEXT, _TEXT, ctypes.c_size_t)
-        if keep_quiet(conf, b"log_level", b"2", reason, len(reason)) != _CONF_OK:
+        if keep_quiet(conf, b"log_level", b"0", reason, len(reason)) != _CONF_OK:
             raise NoEmbeddedBroker(f"librdkafka refuses a setting: {reason.value.decode()}")
         make_client = self._function("rd_kafka_new", _POINTER, _INT, _POINTER, _TEXT, ctypes.c_size_t)
         self._client = make_client(_PRODUCER, conf, reason, len(reason))

@@ -1,0 +1,250 @@
+"""
+``firebreak topics``: the topics of the catalogue on the broker.
+
+What is missing is made. What differs is told and left to people: more partitions would send a key elsewhere than its
+state is, fewer can't be had, and a retention may have been changed for a reason.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+import click
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # exported, without saying so
+
+from schemas.catalogue import TopicSpec
+from schemas.errors import UsageError
+from streams.admin import CALL_WITHIN, Admin, Unsupported
+from streams.settings import Settings, from_env
+
+VISIBLE_WITHIN = 30.0
+"""Seconds until a new topic has a leader for every partition."""
+BROKERS_DEFAULT = -1
+
+STAGE_TOPICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "enrich": ("incidents.raw", "incidents.enriched", "incidents.rejected", "enrich.journal"),
+        "count": ("incidents.raw", "incidents.enriched", "incidents.rejected", "detect.inbox", "count.journal"),
+        "detect": (
+            *("incidents.enriched", "detect.inbox", "incidents.rejected", "detect.journal"),
+            *("areas.counts", "alerts.events", "alerts.state"),
+        ),
+    }
+)
+"""What each stage reads and writes, and what it waits for the ticks of."""
+
+
+class Difference(NamedTuple):
+    """What a topic has, and what the catalogue says."""
+
+    topic: str
+    what: str
+    found: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.what} is {self.found}, the catalogue says {self.wanted}"
+
+
+class Plan(NamedTuple):
+    """What has to be made, what differs, what is as it should be; and whether the broker tells configurations."""
+
+    missing: tuple[TopicSpec, ...]
+    differing: tuple[Difference, ...]
+    right: tuple[TopicSpec, ...]
+    configs_known: bool = True
+
+
+def plan(admin: Admin, specs: Iterable[TopicSpec]) -> Plan:
+    """
+    Compare the catalogue with the broker.
+
+    Raises
+    ------
+    UsageError
+        The broker can't be asked.
+
+    """
+    wanted, found = tuple(specs), admin.topics()
+    there = tuple(spec for spec in wanted if spec.name in found)
+    configs = admin.configs([spec.name for spec in there]) if there else {}
+    known = {} if isinstance(configs, Unsupported) else configs
+    differing = [
+        difference
+        for spec in there
+        for difference in (*_partitions_of(spec, found[spec.name]), *_configs_of(spec, known.get(spec.name, {})))
+    ]
+    wrong = {difference.topic for difference in differing}
+    return Plan(
+        missing=tuple(spec for spec in wanted if spec.name not in found),
+        differing=tuple(differing),
+        right=tuple(spec for spec in there if spec.name not in wrong),
+        configs_known=not isinstance(configs, Unsupported),
+    )
+
+
+def apply(admin: Admin, specs: Iterable[TopicSpec], replication: int | None = None) -> Plan:
+    """
+    Make what is missing, wait until all brokers see it, and give the plan that was carried out.
+
+    Parameters
+    ----------
+    admin
+        The connection.
+    specs
+        Topics as they should be.
+    replication
+        Copies of each; None for the brokers' default.
+
+    Raises
+    ------
+    UsageError
+        The broker can't be asked or refuses, or a topic does not become visible.
+
+    """
+    carried_out = plan(admin, specs)
+    copies = BROKERS_DEFAULT if replication is None else replication
+    if carried_out.missing:
+        admin.create(
+            [
+                NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=copies, config=spec.configs)
+                for spec in carried_out.missing
+            ]
+        )
+        _wait_for(admin, {spec.name for spec in carried_out.missing})
+    return carried_out
+
+
+def verify(settings: Settings, stage: str = "", *, replay: bool = False, patience: float = CALL_WITHIN) -> None:
+    """
+    Check before a worker starts that its topics are there and divided as its rows were.
+
+    Parameters
+    ----------
+    settings
+        The worker's.
+    stage
+        Its stage, "" for all topics of the catalogue.
+    replay
+        Whether the topics are those of a replay.
+    patience
+        Seconds to wait for a broker that is away.
+
+    Raises
+    ------
+    UsageError
+        A topic is missing or has another partition count, or no broker lets us in; says the way out.
+
+    """
+    catalogue = settings.catalogue(replay=replay)
+    wanted = [catalogue[each] for each in STAGE_TOPICS[stage]] if stage else list(catalogue.values())
+    found = Admin(settings.kafka).topics(patience)
+    missing = [spec.name for spec in wanted if spec.name not in found]
+    if missing:
+        raise UsageError(f"topics are missing: {', '.join(missing)}; run `firebreak topics apply`")
+    for spec in wanted:
+        for difference in _partitions_of(spec, found[spec.name]):
+            raise UsageError(f"{difference}; {_way_out(spec)}")
+
+
+def _way_out(spec: TopicSpec) -> str:
+    counts = {
+        "incidents.raw": "FIREBREAK_PARTITIONS_RAW",
+        "incidents.enriched": "FIREBREAK_PARTITIONS_ENRICHED",
+        "detect.inbox": "FIREBREAK_PARTITIONS_INBOX",
+    }
+    variable = counts.get(spec.like or spec.id)
+    if variable is None:
+        return "delete the topic and run `firebreak topics apply`, or go on under another FIREBREAK_TOPIC_PREFIX"
+    return f"set {variable} to what it is, or begin anew under another FIREBREAK_TOPIC_PREFIX"
+
+
+def _partitions_of(spec: TopicSpec, found: int) -> tuple[Difference, ...]:
+    same = found == spec.partitions
+    return () if same else (Difference(spec.name, "number of partitions", str(found), str(spec.partitions)),)
+
+
+def _configs_of(spec: TopicSpec, found: Mapping[str, str]) -> Iterable[Difference]:
+    for name, wanted in spec.configs.items():
+        if name in found and sorted(found[name].split(",")) != sorted(wanted.split(",")):
+            yield Difference(spec.name, name, found[name], wanted)
+
+
+def _wait_for(admin: Admin, names: set[str]) -> None:
+    give_up = time.monotonic() + VISIBLE_WITHIN
+    while unseen := names - admin.topics().keys():
+        if time.monotonic() > give_up:
+            raise UsageError(f"made, but without a leader yet: {', '.join(sorted(unseen))}; look at the brokers")
+        time.sleep(0.05)
+
+
+def chosen_settings(settings: Settings, broker: str | None, prefix: str | None) -> Settings:
+    """Give the settings with what the command line says instead."""
+    changed = settings
+    if broker:
+        changed = replace(changed, kafka=replace(changed.kafka, brokers=tuple(broker.split(","))))
+    return replace(changed, topic_prefix=prefix) if prefix else changed
+
+
+_BROKER = click.option("--broker", metavar="HOST:PORT", help="Broker, instead of FIREBREAK_KAFKA_BROKERS.")
+_PREFIX = click.option("--prefix", metavar="NAME", help="First part of the names, instead of FIREBREAK_TOPIC_PREFIX.")
+_REPLAY = click.option(
+    "--replay", is_flag=True, help="For records of the past: kept for ever, with their own timestamps."
+)
+
+
+@click.group()
+def topics() -> None:
+    """Topics of the catalogue on the broker: what is missing, what differs, and making them."""
+
+
+@topics.command("plan")
+@_BROKER
+@_PREFIX
+@_REPLAY
+def plan_command(broker: str | None, prefix: str | None, replay: bool) -> int:
+    """
+    Say what `apply` would do; exit code 2 where the broker differs from the catalogue.
+
+    \b
+    Example:
+      firebreak topics plan
+      firebreak topics plan --broker kafka:9092
+    """  # noqa: D301 - \b keeps click from filling the example
+    settings = chosen_settings(from_env(os.environ), broker, prefix)
+    found = plan(Admin(settings.kafka), settings.catalogue(replay=replay).values())
+    return _told(found, "to make")
+
+
+@topics.command("apply")
+@_BROKER
+@_PREFIX
+@_REPLAY
+def apply_command(broker: str | None, prefix: str | None, replay: bool) -> int:
+    """
+    Make the topics that are missing; exit code 2 where one that is there differs.
+
+    \b
+    Example:
+      firebreak topics apply
+      firebreak topics apply --broker kafka:9092 --prefix replay-2019 --replay
+    """  # noqa: D301 - same
+    settings = chosen_settings(from_env(os.environ), broker, prefix)
+    done = apply(Admin(settings.kafka), settings.catalogue(replay=replay).values(), settings.replication)
+    return _told(done, "made")
+
+
+def _told(found: Plan, verb: str) -> int:
+    for spec in found.missing:
+        click.echo(f"+ {verb}: {spec.name}, {spec.partitions} partitions, {spec.cleanup.value}")
+    for difference in found.differing:
+        click.echo(f"! {difference}")
+    if not found.configs_known:
+        click.echo("  this broker does not tell the configuration of topics: only names and partitions were compared")
+    click.echo(f"{len(found.right)} as they should be, {len(found.missing)} {verb}, {len(found.differing)} differences")
+    return 2 if found.differing else 0
