@@ -90,6 +90,10 @@ def environment_of(run: Run, broker: Mapping[str, str]) -> dict[str, str]:
         "FIREBREAK_REGIONS": ",".join(run.regions),
         "FIREBREAK_TICK_PERIOD": "off",
         "FIREBREAK_TENSE": run.tense,
+        # ticks go to every partition of every stage: a replay, which is mostly ticks, has few
+        "FIREBREAK_PARTITIONS_RAW": str(max(2, run.workers)),
+        "FIREBREAK_PARTITIONS_ENRICHED": str(max(2, run.workers)),
+        "FIREBREAK_PARTITIONS_INBOX": "1",
         **(run.extra or {}),
     }
     if run.batch is not None:
