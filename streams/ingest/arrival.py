@@ -1,0 +1,30 @@
+"""What becomes of one row of a file."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from schemas.events import Millis, Notification, Reason
+
+
+class Arrival(NamedTuple):
+    """A notification and the instant from which it could be known; that is also its ``published_at``."""
+
+    known_at_ms: Millis
+    notification: Notification
+
+
+class BadRow(NamedTuple):
+    """
+    A row that is no notification: why, and where it stands.
+
+    ``line`` counts from 1, the header among them. ``raw`` is the row as text. ``source`` is that of the profile, "" if
+    the row itself would have named it.
+    """
+
+    reason: Reason
+    detail: str
+    file: str
+    line: int
+    raw: str
+    source: str
