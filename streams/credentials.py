@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -152,11 +153,12 @@ async def fetch_token(settings: OAuthSettings) -> Token:
     where = f"the token endpoint {settings.token_endpoint}"
     context = _trusting("FIREBREAK_KAFKA_OAUTH_CA_FILE", str(settings.ca_file) if settings.ca_file else None)
     asked = {"grant_type": "client_credentials", **({"scope": settings.scope} if settings.scope else {})}
-    identity = aiohttp.BasicAuth(settings.client_id, settings.client_secret.reveal())
+    identity = base64.b64encode(f"{settings.client_id}:{settings.client_secret.reveal()}".encode()).decode()
+    headers = {"Authorization": f"Basic {identity}"}
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TOKEN_WITHIN)) as session,
-            session.post(settings.token_endpoint, data=asked, auth=identity, ssl=context) as answer,
+            session.post(settings.token_endpoint, data=asked, headers=headers, ssl=context) as answer,
         ):
             body: object = await answer.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:

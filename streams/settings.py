@@ -131,7 +131,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
 
 
 def settings_table() -> str:
-    """Give all settings as a table in Markdown, for the documentation."""
+    """Give all settings as a table in Markdown, which is a part of ``docs/settings.md``."""
     lines = ["| variable | kind | default | what it is |", "|---|---|---|---|"]
     for each in declared(Settings):
         kind, default = each.kind.replace("|", "\\|"), f"`{each.default}`" if each.default else ""

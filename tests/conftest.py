@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import NoReturn
@@ -12,7 +13,10 @@ from support.jars import NoKafka
 from support.kafka import KafkaCluster, make_archive
 from support.redis import NoRedis, RedisServer
 
+from streams.admin import Admin
 from streams.broker import EmbeddedBroker
+from streams.settings import Settings, from_env
+from streams.topics import apply
 
 
 def missing(why: Exception) -> NoReturn:
@@ -51,6 +55,26 @@ def kafka_nodes(_jars: None) -> Iterator[Callable[..., KafkaCluster]]:
 
         def make(nodes: int = 3, **options: object) -> KafkaCluster:
             return running.enter_context(KafkaCluster(nodes, **options))  # type: ignore[arg-type]  # checked there
+
+        yield make
+
+
+@pytest.fixture
+def own_topics(kafka: KafkaCluster) -> Iterator[Callable[..., Settings]]:
+    """
+    Make topics of one's own on the shared broker: ``own_topics(FIREBREAK_PARTITIONS_RAW="2")`` gives the settings.
+
+    With ``replay=True`` they are those of a replay. At the end they are deleted, or the broker would grow slow.
+    """
+    with ExitStack() as undo:
+
+        def make(*, replay: bool = False, **environ: str) -> Settings:
+            chosen = {"FIREBREAK_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:8]}", "FIREBREAK_KAFKA_BROKERS": kafka.bootstrap}
+            settings = from_env(chosen | environ)
+            admin, specs = Admin(settings.kafka), settings.catalogue(replay=replay).values()
+            undo.callback(admin.delete, [spec.name for spec in specs])
+            apply(admin, specs)
+            return settings
 
         yield make
 
