@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, cast
@@ -64,6 +64,10 @@ class Run:
     logs: Path | None = None
     extra: Mapping[str, str] | None = None
     """Further settings of the workers."""
+    module: str = "streams.cli"
+    """Python module that is the worker command."""
+    disturb: Callable[[Workers], AbstractContextManager[None]] | None = None
+    """What happens to the workers meanwhile, in a test."""
     keep: bool = False
     """Whether the topics stay when it is over."""
 
@@ -74,10 +78,14 @@ def through_kafka(moments: Iterable[Arrival | TickAt], run: Run, harvest: Harves
         environment, settings, catalogue = _prepared(run, stack)
         log = KafkaLog(settings.kafka.librdkafka())
         reader = stack.enter_context(Reader(settings.kafka.librdkafka(), catalogue, harvest))
-        workers = stack.enter_context(Workers(environment, each=run.workers, logs=run.logs))
+        workers = stack.enter_context(Workers(environment, each=run.workers, logs=run.logs, module=run.module))
+        disturbance = stack.enter_context(ExitStack())
+        if run.disturb is not None:
+            disturbance.enter_context(run.disturb(workers))
         player = Player(settings.kafka.librdkafka(), catalogue)
         last = _play(moments, player, reader, workers, run)
         _wait(reader, workers, run.names, last)
+        disturbance.close()
         workers.stop()
         return _accounts(log, catalogue)
 

@@ -37,14 +37,19 @@ class Workers:
         Workers a stage.
     logs
         Folder for what they say, one file a worker; None: nowhere.
+    module
+        Python module that is the worker command.
 
     """
 
-    def __init__(self, environment: Mapping[str, str], *, each: int = 1, logs: Path | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], *, each: int = 1, logs: Path | None = None, module: str = "streams.cli"
+    ) -> None:
         self._environment = dict(environment)
         self._names = [(stage, f"{stage}-{number}") for stage in STAGES for number in range(1, each + 1)]
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs = logs
+        self._module = module
         self.restarts = 0
 
     def __enter__(self) -> Self:
@@ -58,6 +63,11 @@ class Workers:
         self.stop()
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all workers."""
+        return tuple(name for _, name in self._names)
+
+    @property
     def pids(self) -> dict[str, int]:
         """Process ids by name, ``enrich-1`` say."""
         return {name: process.pid for name, process in self._processes.items()}
@@ -66,7 +76,7 @@ class Workers:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("FIREBREAK_")}
         log = subprocess.DEVNULL if self._logs is None else (self._logs / f"{name}.log").open("ab")
         self._processes[name] = subprocess.Popen(  # noqa: S603 - our own command, run by our own interpreter
-            [sys.executable, "-m", "streams.cli", "worker", "--stage", stage],
+            [sys.executable, "-m", self._module, "worker", "--stage", stage],
             env={**inherited, **self._environment, "FIREBREAK_INSTANCE": name},
             stdin=subprocess.DEVNULL,
             stdout=log,
