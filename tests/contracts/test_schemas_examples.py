@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.records import AVRO, RECORDS, decoded, encoded
+from support.judge import WIRE, prefix, read
+from support.records import AVRO, decoded, encoded
 
 from schemas.events import AlertKind, Change, Kind
 from schemas.jsonform import notification_from_json, values
 from schemas.layouts import shape
-from schemas.wire import Wire
 
-WIRE = Wire.builtin()
 EXAMPLES = sorted(AVRO.glob("*.example.json"))
 
 
@@ -41,18 +40,9 @@ def situations(record: str) -> set[str]:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_survives_the_wire(path: Path) -> None:
     record, datum = record_of(path), parsed(path)
-    value = b"\0FB" + bytes((RECORDS.index(record) + 1, 1)) + encoded(record, datum)
-    decode = {
-        "Notification": WIRE.notification.decode,
-        "Incident": lambda value: WIRE.decode_incident(value, whole=True),
-        "Inbox": WIRE.decode_inbox,
-        "AreaCount": WIRE.area_count.decode,
-        "AlertEvent": WIRE.alert_event.decode,
-        "Alert": WIRE.alert.decode,
-        "Rejection": WIRE.rejection.decode,
-    }[record]
+    value = prefix(record) + encoded(record, datum)
 
-    again = WIRE.encode(decode(value))
+    again = WIRE.encode(read(record, value[5:]))
 
     assert again == value
     assert decoded(record, again[5:]) == (datum, 0)
