@@ -81,6 +81,9 @@ class Wire:
     """
     The codecs of all topics.
 
+    ``area_count``, ``alert_event``, ``alert``, ``rejection`` and ``notification`` are codecs to encode and decode with;
+    ``encode_notification`` and ``encode_incident`` are functions of a value, for the paths where a call more counts.
+
     Parameters
     ----------
     known
