@@ -6,12 +6,23 @@ import tempfile
 from collections.abc import Callable
 from typing import NoReturn, cast
 
+from faust.tables.manager import TableManager
 from faust.types import StreamT
 
 from streams.batch import Batch
 from streams.ownership import Ownership
 from streams.transport.batches import PassThrough
 from streams.transport.host import Feeding, StageApp
+
+
+class NoTables(TableManager):
+    """Faust's table manager for an app without tables: it need not wait a second for them at start."""
+
+    async def on_start(self) -> None:
+        """Begin to follow assignments."""
+        await self._update_channels()
+        await self.recovery.start()
+
 
 QUEUED_BATCHES = 8
 """Batches that wait within Faust; one may hold a thousand records."""
@@ -47,6 +58,7 @@ def create_app(
         # the transport has its own connection settings; Faust wants a URL to find the transport by
         broker=f"{scheme}://",
         store="memory://",
+        TableManager=NoTables,
         datadir=tempfile.gettempdir(),
         topic_allow_declare=False,
         topic_disable_leader=True,

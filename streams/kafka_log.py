@@ -87,6 +87,7 @@ class KafkaLog:
                 "log_level": 3,
             }
         )
+        # connect first: on an unconnected client the next call waits for a retry timer of half a second
         _asked(reason, lambda: client.list_topics(timeout=ANSWER_WITHIN))
         _asked(reason, lambda: client.init_transactions(ANSWER_WITHIN))
         return KafkaProducer(client)
@@ -113,6 +114,8 @@ class KafkaLog:
             reader.close()
 
     def _bounds(self, reader: Consumer, reason: _Reason, topic: str, partition: int) -> Bounds:
+        # connect first: what is asked on an unconnected client now and then waits for a retry timer of half a second
+        _asked(reason, lambda: reader.list_topics(topic, timeout=ANSWER_WITHIN))
         place = TopicPartition(topic, partition)
         answer = _asked(reason, lambda: reader.get_watermark_offsets(place, ANSWER_WITHIN, cached=False))
         if answer is None:
