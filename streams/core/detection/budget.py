@@ -20,6 +20,7 @@ WEEK_DAYS = 7.0
 DRIFT_DAYS = 10.0
 TABLE = np.concatenate((np.arange(1.0, 8.0, 0.5), np.arange(8.0, 20.01, 1.0)))
 LOWEST_THRESHOLD = 0.5
+OFTEN = 3.0
 LOWEST = 0.5
 """An episode every this many simulated years is the rarest a table promises."""
 
@@ -203,8 +204,16 @@ def _searched(situations: Sequence[Situations], budget: float) -> float:
 
 
 def _days(situations: Situations, years: int) -> tuple[float, ...]:
-    """Days between chance alerts at each score of the table; never falling, and bounded by what was simulated."""
-    count = np.maximum([situations.above(float(score)) for score in TABLE], LOWEST)
+    """
+    Days between chance alerts at each score of the table; never falling, and bounded by what was simulated.
+
+    Scores that come several times a day all get the days of the highest of them: nobody sets a threshold there.
+    """
+    count = np.full(len(TABLE), LOWEST)
+    for index in range(len(TABLE) - 1, -1, -1):
+        count[: index + 1] = max(situations.above(float(TABLE[index])), LOWEST)
+        if count[index] > OFTEN * years * 365.0:
+            break
     days = np.maximum.accumulate(years * 365.0 / count)
     return tuple(days.tolist())
 

@@ -17,7 +17,7 @@ SPANS = (1, 2, 3)
 class WeeklySettings:
     """Constants of the weekly detector; ridges are precisions of the coefficients, in units of a year's log change."""
 
-    spans: tuple[float, ...] = (0.6, 0.25, 0.15)
+    spans: tuple[float, ...] = (0.5, 0.3, 0.2)
     """Prior of windows of 1, 2 and 3 weeks."""
     ridge: tuple[float, ...] = (1e-3, 20.0, 4.0, 4.0, 8.0, 8.0)
     least_dispersion: float = 1.0

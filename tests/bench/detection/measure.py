@@ -19,6 +19,8 @@ from bench.detection.world import Kind, build
 from streams.core.detection.budget import calibrate
 
 RATES: dict[Kind, tuple[float, ...]] = {"boroughs": (1.0, 4.0, 12.0), "wards": (0.08, 0.5, 1.0)}
+YEARS: dict[Kind, int] = {"boroughs": 2, "wards": 1}
+"""Null years that a calibration simulates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def measure(kind: Kind, seed: int) -> dict[float, At]:
         threshold = bars.matched(clean, rate)
         found = bars.found(spiked, seen, world.test, threshold)
         quiet, busy = bars.thirds(bars.false_alerts(clean, threshold), world.smooth.mean(axis=1))
-        budget = calibrate([model], np.random.default_rng(seed), per_area_year=rate, years=2)
+        budget = calibrate([model], np.random.default_rng(seed), per_area_year=rate, years=YEARS[kind])
         kept = bars.false_alerts(clean, budget.thresholds[model.unit.key]).mean() / rate
         answers[rate] = At(~np.isnan(found.delays), found.delays, quiet, busy, float(kept))
     return answers
