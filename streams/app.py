@@ -13,6 +13,7 @@ from streams.batch import Batch
 from streams.ownership import Ownership
 from streams.transport.batches import PassThrough
 from streams.transport.host import Feeding, StageApp
+from streams.transport.selftest import may_be_fast
 
 
 class NoTables(TableManager):
@@ -52,6 +53,11 @@ def create_app(
     scheme
         Of the transport, as registered with Faust.
 
+    Raises
+    ------
+    UsageError
+        The transport does not fit the installed versions.
+
     """
     app = StageApp(
         feeding.group,
@@ -75,6 +81,7 @@ def create_app(
         broker_commit_interval=feeding.tell_group,
     )
     app.ownership, app.feeding, app.fatal, app.put_out = ownership, feeding, fatal, put_out
+    app.piecewise = not may_be_fast()
     _follow_assignments(app)
     _add_agent(app)
     return app

@@ -87,7 +87,7 @@ class Consumer(stock.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     def _notice_being_put_out(self) -> None:
-        before, self._member = self._member, self._thread.member()
+        before, self._member = self._member, self._thread.taking.member()
         if before and before != self._member:
             self._stage.put_out()
 

@@ -40,6 +40,8 @@ class StageApp(faust.App):
 
     ownership: Ownership
     feeding: Feeding
+    piecewise: bool
+    """Whether records are taken one by one, by public calls alone; see :mod:`streams.transport.selftest`."""
     fatal: Callable[[BaseException], NoReturn]
     put_out: Callable[[], None]
     """Told each time that the group had put this member out and it joined again under another name."""

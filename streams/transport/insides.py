@@ -2,20 +2,19 @@
 The private names of aiokafka that the transport touches: all of them, and only here.
 
 They are what makes a fetched piece cost two microseconds a record instead of ten. :mod:`streams.transport.selftest`
-tries them at start; where one has changed, records are fetched one by one through public calls instead.
+tries them at start; where one has changed, this module is not loaded and :mod:`streams.transport.piecewise` is.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import cast
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.errors import ConsumerStoppedError
 from aiokafka.structs import TopicPartition
 
-from streams.batch import RawRecord
+from streams.transport.taking import NOTHING, Taken
 
 
 class RawRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
@@ -25,17 +24,36 @@ class RawRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
         return record
 
 
-class Fetched:
-    """What a consumer has fetched and not handed out."""
+class Batchwise:
+    """Takes all that is fetched of a partition at once, as it was parsed."""
 
     def __init__(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        self._consumer = consumer
         self._fetcher = consumer._fetcher
         self._subscriptions = self._fetcher._subscriptions
 
-    async def arrival(self, among: set[TopicPartition], wait: float | None) -> bool:
-        """Wait until something of these partitions is there; False if *wait* seconds pass."""
-        if any(tp in among for tp in self._fetcher._records):
-            return True
+    def member(self) -> str:
+        """Name that the group's coordinator gave the consumer."""
+        return str(self._consumer._coordinator.member_id)
+
+    async def take(self, among: set[TopicPartition], wait: float) -> Taken:
+        """Wait for something of these partitions and hand out all of it."""
+        fetcher = self._fetcher
+        if self._consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        if not any(tp in among for tp in fetcher._records) and not await self._arrival(wait):
+            return NOTHING
+        with self._subscriptions.fetch_context():
+            for fetched in fetcher._records.values():
+                if type(fetched) is FetchResult and fetched._partition_records is not None:
+                    fetched._partition_records.__class__ = RawRecords
+            before = self._positions(among)
+            if not before:
+                return NOTHING
+            found = await fetcher.fetched_records(set(before), timeout=0)
+            return Taken(before, found, self._positions(set(before)))
+
+    async def _arrival(self, wait: float) -> bool:
         waiter = self._fetcher._create_fetch_waiter()
         done, _ = await asyncio.wait([waiter], timeout=wait)
         if not done:
@@ -44,29 +62,9 @@ class Fetched:
         waiter.result()
         return True
 
-    def positions(self, among: set[TopicPartition]) -> dict[TopicPartition, int]:
-        """Offsets that the next hand-out begins with, of those of these partitions that are still assigned."""
+    def _positions(self, among: set[TopicPartition]) -> dict[TopicPartition, int]:
         assignment = self._subscriptions.subscription.assignment
         if assignment is None:
             return {}
         states = {tp: assignment.state_value(tp) for tp in among}
         return {tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position}
-
-    async def take(self, among: set[TopicPartition], most: int | None) -> Mapping[TopicPartition, Sequence[RawRecord]]:
-        """Hand out all that is there of these partitions."""
-        with self._subscriptions.fetch_context():
-            for fetched in self._fetcher._records.values():
-                if type(fetched) is FetchResult and fetched._partition_records is not None:
-                    fetched._partition_records.__class__ = RawRecords
-            found = await self._fetcher.fetched_records(among, timeout=0, max_records=most)
-            return cast("Mapping[TopicPartition, Sequence[RawRecord]]", found)
-
-
-def is_closed(consumer: aiokafka.AIOKafkaConsumer) -> bool:
-    """Whether *consumer* has ended."""
-    return bool(consumer._closed or consumer._fetcher._closed)
-
-
-def member(consumer: aiokafka.AIOKafkaConsumer) -> str:
-    """Name that the group's coordinator gave *consumer*; another one after each time it was put out."""
-    return str(consumer._coordinator.member_id)
