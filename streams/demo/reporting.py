@@ -23,6 +23,7 @@ from schemas.events import (
     Weapon,
 )
 from streams.demo.town import Town
+from streams.ingest.arrival import Arrival
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,13 +68,6 @@ _INJURIES = {
 }
 _AMBULANCE, _TRANSPORT = 0.2, 0.1
 """Shares of wounds that the ambulance tells first, and of street incidents that are the transport police's."""
-
-
-class Arrival(NamedTuple):
-    """A notification and the instant from which firebreak can know it."""
-
-    known_at_ms: Millis
-    notification: Notification
 
 
 class Happening(NamedTuple):

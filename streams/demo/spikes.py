@@ -98,7 +98,7 @@ def extra(town: Town, spikes: Iterable[Spike], hour: Millis) -> Iterator[tuple[s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How the alerts opened in [first, now) stand beside the spikes that have begun by now."""
+    """How the alerts opened in [first, now) stand beside the spikes that are over by now, or found already."""
 
     injected: int
     found: int
@@ -114,17 +114,17 @@ def tally(spikes: Sequence[Spike], events: Iterable[AlertEvent], first: Millis, 
     its end. A false alert is one that opened away from every spike, in area or in time, whatever its group. Sentinel
     events, which tell of one incident without statistics, are alerts and never false.
     """
-    begun = [spike for spike in spikes if spike.onset < now]
     live = [event for event in events if first <= event.clock]
     opened = [event for event in live if event.kind == AlertKind.OPENED]
-    found = [spike for spike in begun if any(finds(event, spike) for event in live)]
+    found = [spike for spike in spikes if any(finds(event, spike) for event in live)]
+    injected = [spike for spike in spikes if spike.end <= now or spike in found]
     false = [
         event
         for event in opened
         if event.reason not in {AlertReason.SENTINEL, AlertReason.INHIBITED}
         and not any(_beside(event, spike) for spike in spikes)
     ]
-    return Tally(injected=len(begun), found=len(found), alerts=len(opened), false_alerts=len(false))
+    return Tally(injected=len(injected), found=len(found), alerts=len(opened), false_alerts=len(false))
 
 
 def finds(event: AlertEvent, spike: Spike) -> bool:

@@ -14,10 +14,11 @@ from schemas.events import DAY, HOUR, Millis
 from streams.core.geography import Region
 from streams.core.taxonomy import KNIFE_CRIME
 from streams.demo.rates import Rate
-from streams.demo.reporting import Arrival, Desks, Happening
+from streams.demo.reporting import Desks, Happening
 from streams.demo.rhythm import HOURS_A_YEAR, Luck, shape
 from streams.demo.spikes import Spike, choose_spikes, extra
 from streams.demo.town import DOMESTIC, PLACES, Town, town_of
+from streams.ingest.arrival import Arrival
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

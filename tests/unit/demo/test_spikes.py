@@ -122,7 +122,15 @@ def test_a_homicide_is_told_without_statistics_and_is_not_false() -> None:
     assert tally([], [told], MONDAY, SPIKE.over) == Tally(injected=0, found=0, alerts=1, false_alerts=0)
 
 
-def test_what_has_not_begun_is_not_injected_and_what_was_before_is_not_counted() -> None:
-    judged = tally([SPIKE], [opened(clock=MONDAY - DAY)], MONDAY, ONSET)
+def test_a_spike_is_given_until_its_end_and_what_was_before_is_not_counted() -> None:
+    judged = tally([SPIKE], [opened(clock=MONDAY - DAY)], MONDAY, SPIKE.end - HOUR)
 
     assert judged == Tally(injected=0, found=0, alerts=0, false_alerts=0)
+
+
+def test_a_spike_that_is_not_found_by_its_end_is_injected_all_the_same() -> None:
+    assert tally([SPIKE], [], MONDAY, SPIKE.end) == Tally(injected=1, found=0, alerts=0, false_alerts=0)
+
+
+def test_a_spike_found_before_its_end_is_injected_already() -> None:
+    assert tally([SPIKE], [opened()], MONDAY, ONSET + 4 * HOUR).injected == 1

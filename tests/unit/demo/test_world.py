@@ -17,9 +17,9 @@ from streams.core.geography import Region
 from streams.core.places import PackPlaces
 from streams.core.stage import Record
 from streams.demo.rates import published_rates
-from streams.demo.reporting import Arrival
 from streams.demo.rhythm import Luck, shape
 from streams.demo.world import Span, World
+from streams.ingest.arrival import Arrival
 from streams.regions.loader import load
 
 MONDAY = 1_772_409_600_000
