@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from schemas.events import Millis, Notification, Reason
+from schemas.events import Millis, Notification, Reason, Rejection
 
 
 class Arrival(NamedTuple):
@@ -28,3 +28,17 @@ class BadRow(NamedTuple):
     line: int
     raw: str
     source: str
+
+    def rejection(self, received_at: Millis) -> Rejection:
+        """The row as it stands in ``incidents.rejected``: where topic and offset would be are file and line."""
+        return Rejection(
+            reason=self.reason,
+            detail=f"line {self.line}: {self.detail}",
+            topic=self.file,
+            partition=0,
+            offset=self.line,
+            received_at=received_at,
+            source=self.source,
+            key=None,
+            value=self.raw.encode(),
+        )

@@ -26,7 +26,10 @@ TimeParser = Callable[[str], Millis]
 """Raises ValueError or OverflowError for what is no time."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_WALL_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - wall time on purpose
+_MILLISECOND = dt.timedelta(milliseconds=1)
 _DAY: Millis = 86_400_000
+_HOUR: Millis = 3_600_000
 _REMEMBERED = 65_536
 _WHOLE = re.compile(r"[+-]?[0-9]{1,17}")
 _PROBE = dt.datetime(2001, 2, 3, 4, 5, 6)  # noqa: DTZ001 - wall time on purpose
@@ -75,14 +78,35 @@ def millis(at: dt.datetime) -> Millis:
     return since.days * _DAY + since.seconds * 1000 + since.microseconds // 1000
 
 
+def in_zone(zone: ZoneInfo) -> Callable[[dt.datetime], Millis]:
+    """A function from a time, wall time of *zone* unless it has an offset, to the instant."""
+    offsets: dict[int, Millis | None] = {}
+
+    def instant(at: dt.datetime) -> Millis:
+        if at.tzinfo is not None:
+            return millis(at)
+        since = at - _WALL_EPOCH
+        wall = since.days * _DAY + since.seconds * 1000 + since.microseconds // 1000
+        hour = wall // _HOUR
+        if hour not in offsets:
+            offsets[hour] = _offset_throughout(at, zone)
+        offset = offsets[hour]
+        return millis(at.replace(tzinfo=zone)) if offset is None else wall - offset
+
+    return instant
+
+
+def _offset_throughout(at: dt.datetime, zone: ZoneInfo) -> Millis | None:
+    """The zone's offset from UTC if it is one during the whole wall hour of *at*, else None."""
+    first = at.replace(minute=0, second=0, microsecond=0, tzinfo=zone)
+    last = first.replace(minute=59, second=59, microsecond=999_999)
+    before, after = first.utcoffset(), last.utcoffset()
+    return before // _MILLISECOND if before is not None and before == after else None
+
+
 def _iso(zone: ZoneInfo) -> TimeParser:
-    parse = dt.datetime.fromisoformat
-
-    def iso(text: str) -> Millis:
-        at = parse(text)
-        return millis(at if at.tzinfo is not None else at.replace(tzinfo=zone))
-
-    return iso
+    parse, instant = dt.datetime.fromisoformat, in_zone(zone)
+    return lambda text: instant(parse(text))
 
 
 def _auto(zone: ZoneInfo) -> TimeParser:
@@ -102,10 +126,11 @@ def _custom(form: str, zone: ZoneInfo) -> TimeParser:
     except (ValueError, re.error) as error:
         raise ValueError(f"{form!r} is no format of times: {error}") from error
 
+    instant = in_zone(zone)
+
     @lru_cache(_REMEMBERED)
     def custom(text: str) -> Millis:
-        at = dt.datetime.strptime(text, form)  # noqa: DTZ007 - the zone is given below
-        return millis(at if at.tzinfo is not None else at.replace(tzinfo=zone))
+        return instant(dt.datetime.strptime(text, form))  # noqa: DTZ007 - the zone is given by the profile
 
     return custom
 
