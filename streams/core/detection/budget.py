@@ -21,6 +21,7 @@ DRIFT_DAYS = 10.0
 TABLE = np.concatenate((np.arange(1.0, 8.0, 0.5), np.arange(8.0, 20.01, 1.0)))
 LOWEST_THRESHOLD = 0.5
 OFTEN = 3.0
+"""Alerts a day above which a score needs no entry of its own."""
 LOWEST = 0.5
 """An episode every this many simulated years is the rarest a table promises."""
 
