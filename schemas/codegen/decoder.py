@@ -97,18 +97,13 @@ class _Decoder:
         elif isinstance(step, Literal):
             self._literal(step)
         elif last and self._layout.rest:
-            self._rest(step, after_run=self._layout.run_of(self._segments[index - 1]) is not None)
+            self._out.add(f"v_{step.name}=b[p:]")
         elif self._are_two_reals(index):
             self._two_reals(step, cast("Part", self._segments[index + 1][0]))
             return 2
         else:
             self._value(step.name, step.shape, f"v_{step.name}")
         return 1
-
-    def _rest(self, part: Part, *, after_run: bool) -> None:
-        if not after_run:  # the bytes of a run were all there, else it would not have been known
-            self._out.add(f"if p>len(b): raise _end({self._layout.record!r},len(b),p)")
-        self._out.add(f"v_{part.name}=b[p:]")
 
     def _literal(self, literal: Literal) -> None:
         size = len(literal.octets)

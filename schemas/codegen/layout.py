@@ -44,7 +44,8 @@ class Layout(Generic[T]):
     steady
         Instants that many records share (an hour, a tick): looked up too.
     rest
-        The last part is left undecoded: its bytes as they are, to the end.
+        The last part is left undecoded: its bytes as they are, to the end. It follows a run, which is known only if
+        all its bytes are there, so nothing before it can be torn.
 
     """
 

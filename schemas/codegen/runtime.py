@@ -155,12 +155,12 @@ class Stamps(dict[bytes, int]):
 
 
 class Steady(dict[bytes, int | None]):
-    """Instants that come again and again, by their six bytes; None if they are not of six bytes."""
+    """Instants that come again and again, by their six bytes; None if they are of fewer or more."""
 
     def __missing__(self, octets: bytes) -> int | None:
         try:
             value, end = long_at(octets, 0)
-        except (IndexError, Malformed):
+        except IndexError:
             return None
         if end != 6:
             return None

@@ -42,7 +42,7 @@ def _listed(node: Any) -> Any:
 
 
 def altered(octets: bytes) -> Iterator[bytes]:
-    """Bytes replaced, left out, padded, and put in: an item, a block, a negative number, a number of 70 bits."""
+    """Bytes replaced, left out, padded, and put in: an item, a block, numbers of 35 and of 70 bits."""
     for at, byte in enumerate(octets):
         head, tail = octets[:at], octets[at + 1 :]
         for new in {0, 1, 2, 3, 4, 63, 64, 127, 128, 129, 255, byte ^ 1, byte ^ 2, byte ^ 128, (byte + 2) & 255}:
@@ -53,6 +53,7 @@ def altered(octets: bytes) -> Iterator[bytes]:
         yield head + bytes((byte | 128, 128, 128, 0)) + tail
         yield head + b"\2\0" + octets[at:]
         yield head + b"\1" + octets[at:]
+        yield head + b"\xff" * 4 + b"\x7f" + tail
         yield head + b"\xff" * 9 + b"\7" + tail
 
 

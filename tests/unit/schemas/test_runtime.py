@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from schemas.codegen.runtime import LONGEST, REMEMBERED, Seen, Stamps, Steady, Written, long_bytes
+import pytest
+
+from schemas.codegen.runtime import (
+    LONGEST,
+    REMEMBERED,
+    Seen,
+    Stamps,
+    Steady,
+    Written,
+    count_at,
+    extent_at,
+    long_at,
+    long_bytes,
+)
+from schemas.errors import Malformed
 from schemas.events import Notification
 from schemas.wire import Wire
 
@@ -41,3 +55,20 @@ def test_more_sources_than_a_cache_holds_are_all_read_right() -> None:
     for notification in (*notifications, *notifications[:100]):
         value = wire.encode_notification(notification)
         assert wire.decode_notification(notification.incident_id.encode(), value)[0] == notification
+
+
+@pytest.mark.parametrize("number", [0, -1, 1, 63, -64, 64, 2**31, -(2**31), 2**63 - 1, -(2**63)])
+def test_a_number_is_read_where_it_stands_and_tells_where_it_ends(number: int) -> None:
+    octets = long_bytes(number)
+
+    assert long_at(b"..." + octets + b"...", 3) == (number, 3 + len(octets))
+
+
+@pytest.mark.parametrize("number", [-1, -2, -1000, -(2**63)])
+def test_neither_a_length_nor_a_count_is_negative(number: int) -> None:
+    octets = long_bytes(number) + b"x" * 2000
+
+    with pytest.raises(Malformed, match="negative"):
+        extent_at(octets, 0)
+    with pytest.raises(Malformed, match="sized blocks"):
+        count_at(octets, 0)

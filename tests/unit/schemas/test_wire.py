@@ -9,13 +9,13 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.records import data, encoded
 
 from schemas.definitions import Json, Known, built_in_id, released, schema
 from schemas.errors import Malformed, UsageError
-from schemas.events import AreaCount, Incident, Kind, Notification, Reason, Tick
+from schemas.events import AreaCount, Command, Incident, Kind, Notification, Reason, Tick
 from schemas.wire import Wire
 
 WIRE = Wire.builtin()
@@ -187,6 +187,7 @@ def test_the_name_of_an_unknown_field_is_cut_before_it_can_tell_a_story() -> Non
     assert len(refused.detail) < 100
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60).map(lambda octets: b"{" + octets))
 def test_any_bytes_that_begin_like_json_are_read_or_refused(value: bytes) -> None:
     assert refusal(KEY, value).reason in {Reason.BAD_JSON, Reason.BAD_VALUE, Reason.MISSING_FIELD}
@@ -211,6 +212,7 @@ def grow(fields: list[Any]) -> None:
 LATER, LATER_SCHEMA, LATER_PREFIX = other_version(grow)
 
 
+@settings(deadline=None)
 @given(data("Notification"))
 def test_a_later_schema_is_read_and_carried_on_in_the_current_one(drawn: Any) -> None:
     datum = {**drawn, "kind": "HEARTBEAT", "source": "met.cad"}
@@ -319,6 +321,13 @@ def test_the_codecs_of_public_records_give_back_what_they_were_given() -> None:
     )
 
     assert WIRE.area_count.decode(WIRE.encode(count)) == count
+
+
+@pytest.mark.parametrize("size", [63, 64, 8191, 8192, 300_000])
+def test_a_calibration_of_any_size_comes_through(size: int) -> None:
+    command = Command("c", "CALIBRATE", "london", "", "ops.1", NOON, body="x" * size)
+
+    assert WIRE.decode_inbox(WIRE.encode_inbox(command)) == command
 
 
 def test_an_enriched_heartbeat_has_no_story() -> None:
