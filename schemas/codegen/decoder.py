@@ -48,6 +48,7 @@ _HELPERS: dict[str, object] = {
     "_longer": runtime.too_long,
     "_unlike": runtime.unlike,
     "_end": runtime.wrong_end,
+    "_jump": tuple(0 if byte & 129 else 1 + (byte >> 1) for byte in range(256)),
     "_small": tuple((byte >> 1) ^ -(byte & 1) for byte in range(128)),
     "_new": tuple.__new__,
     "_double": struct.Struct("<d").unpack_from,
@@ -142,11 +143,7 @@ class _Decoder:
         if isinstance(shape, Choice | Truth):
             out.add("p+=1")
         elif isinstance(shape, Text):
-            out.add("n=b[p]")
-            with out.block("if n&129:"):
-                out.add("_,p=_extent(b,p)")
-            with out.block("else:"):
-                out.add("p+=1+(n>>1)")
+            out.add("j=_jump[b[p]]", "if j: p+=j", "else: _,p=_extent(b,p)")
         elif isinstance(shape, Maybe):
             with out.block("if b[p]:"):
                 out.add("p+=1")
