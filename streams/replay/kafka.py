@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self, cast
 
@@ -64,6 +65,10 @@ class Run:
     logs: Path | None = None
     extra: Mapping[str, str] | None = None
     """Further settings of the workers."""
+    ahead: int | None = None
+    """Records that may be ahead of the clock of the last stage; None for what suits the broker."""
+    patience: float = STUCK_AFTER
+    """Seconds without any progress after which the run is given up."""
     module: str = "streams.cli"
     """Python module that is the worker command."""
     disturb: Callable[[Workers], AbstractContextManager[None]] | None = None
@@ -79,12 +84,14 @@ def through_kafka(moments: Iterable[Arrival | TickAt], run: Run, harvest: Harves
         log = KafkaLog(settings.kafka.librdkafka())
         reader = stack.enter_context(Reader(settings.kafka.librdkafka(), catalogue, harvest))
         workers = stack.enter_context(Workers(environment, each=run.workers, logs=run.logs, module=run.module))
+        look_after = partial(_look_after, reader, workers, run.patience)
         disturbance = stack.enter_context(ExitStack())
         if run.disturb is not None:
             disturbance.enter_context(run.disturb(workers))
         player = Player(settings.kafka.librdkafka(), catalogue)
-        last = _play(moments, player, reader, workers, run)
-        _wait(reader, workers, run.names, last)
+        last = _play(moments, player, reader, look_after, run)
+        while last is not None and reader.reached(run.names) < last:
+            look_after()
         disturbance.close()
         workers.stop()
         return _accounts(log, catalogue)
@@ -265,9 +272,9 @@ class Reader:
 
 
 def _play(
-    moments: Iterable[Arrival | TickAt], player: Player, reader: Reader, workers: Workers, run: Run
+    moments: Iterable[Arrival | TickAt], player: Player, reader: Reader, look_after: Callable[[], None], run: Run
 ) -> Millis | None:
-    ahead = AHEAD_EMBEDDED if run.broker is None else AHEAD
+    ahead = run.ahead or (AHEAD_EMBEDDED if run.broker is None else AHEAD)
     ticks: deque[tuple[Millis, int]] = deque()
     last = None
     for moment in moments:
@@ -277,7 +284,7 @@ def _play(
         player.tick(moment.clock)
         last = moment.clock
         ticks.append((last, player.sent))
-        _hold_back(ticks, ahead, player, lambda: _look_after(reader, workers), lambda: reader.reached(run.names))
+        _hold_back(ticks, ahead, player, look_after, lambda: reader.reached(run.names))
     player.flush()
     return last
 
@@ -299,15 +306,10 @@ def _hold_back(
             look_after()
 
 
-def _wait(reader: Reader, workers: Workers, regions: Sequence[str], last: Millis | None) -> None:
-    while last is not None and reader.reached(regions) < last:
-        _look_after(reader, workers)
-
-
-def _look_after(reader: Reader, workers: Workers) -> None:
+def _look_after(reader: Reader, workers: Workers, patience: float) -> None:
     workers.supervise()
-    if time.monotonic() - reader.moved > STUCK_AFTER:
-        raise Stuck(f"nothing has come out for {STUCK_AFTER:.0f} s; `firebreak doctor` may say why")
+    if time.monotonic() - reader.moved > patience:
+        raise Stuck(f"nothing has come out for {patience:.0f} s; `firebreak doctor` may say why")
     time.sleep(0.02)
 
 

@@ -106,6 +106,9 @@ class Town:
             extra={"FIREBREAK_SESSION_TIMEOUT": "6s", "FIREBREAK_HEARTBEAT": "1s", **extra},
             module="support.chaos_worker",
             disturb=watched,
+            # few ticks under way at a time, so that there are many commits to be killed in
+            ahead=12,
+            patience=40.0,
         )
         accounts = through_kafka(play(arrivals(7), TICK), run, harvest)
         return written(harvest, self.folder / name, accounts, seen[0].restarts)
@@ -147,6 +150,31 @@ def random_kills(kills: int, seed: int) -> Callable[[Workers], AbstractContextMa
     return disturb
 
 
+def freezes(times: int, seed: int) -> Callable[[Workers], AbstractContextManager[None]]:
+    """So many workers stand still until they are taken for dead, then wake: their partitions leave and come back."""
+
+    @contextmanager
+    def disturb(workers: Workers) -> Iterator[None]:
+        random, over = Random(seed), threading.Event()
+
+        def freeze() -> None:
+            for name in random.sample([name for name in workers.names if not name.startswith("detect")], times):
+                pid = workers.pids[name]
+                if over.wait(2.0):
+                    return
+                os.kill(pid, signal.SIGSTOP)
+                over.wait(8.0)
+                os.kill(pid, signal.SIGCONT)
+
+        thread = threading.Thread(target=freeze)
+        thread.start()
+        yield
+        over.set()
+        thread.join()
+
+    return disturb
+
+
 def test_the_undisturbed_run_equals_a_batch_and_raises_alerts(town: Town) -> None:
     lines = town.undisturbed.hours.decode().split()[1:]
     counted = {tuple(line.split(",")[:5]) for line in lines}
@@ -169,7 +197,7 @@ def test_nothing_is_lost_or_doubled_under_kills_at_random_moments(town: Town) ->
 
 
 def test_nothing_is_lost_or_doubled_under_kills_placed_inside_the_commit(town: Town) -> None:
-    left = town.disturbed("placed", FIREBREAK_TEST_KILL="0.2", FIREBREAK_FLUSH_INTERVAL="20ms")
+    left = town.disturbed("placed", FIREBREAK_TEST_KILL="0.015")
 
     assert left.restarts > 3
     assert (left.hours, left.alerts) == (town.undisturbed.hours, town.undisturbed.alerts)
@@ -182,9 +210,8 @@ def test_the_same_comparison_finds_a_planted_bug(town: Town, bug: str) -> None:
     try:
         left = town.disturbed(
             bug.replace(" ", "-"),
-            random_kills(KILLS, seed=4),
-            FIREBREAK_TEST_KILL="0.2",
-            FIREBREAK_FLUSH_INTERVAL="20ms",
+            freezes(3, seed=4) if bug == "memory kept" else random_kills(KILLS, seed=4),
+            FIREBREAK_TEST_KILL="0.02",
             FIREBREAK_TEST_BUG=bug,
         )
     except FirebreakError:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -22,6 +23,7 @@ from streams import cli, kafka_log, ownership, partition, worker
 from streams.kafka_log import KafkaLog, KafkaProducer
 from streams.log import Sent
 from streams.partition import Partition
+from streams.transport.host import Feeding
 
 POINTS = ("outputs", "everything", "during", "after")
 
@@ -75,17 +77,17 @@ def _plain_producer(self: KafkaLog, _transactional_id: str) -> KafkaProducer:
 
 
 def without_transactions() -> None:
-    KafkaLog.producer = _plain_producer  # type: ignore[method-assign]  # a planted bug
+    patch.object(KafkaLog, "producer", _plain_producer).start()
 
 
 def read_uncommitted() -> None:
     """Input and journal are read as they are, aborted attempts and all."""
-    real = worker.Feeding
+    real = Feeding
 
     def feeding(**given: Any) -> Any:
         return real(**{**given, "isolation": "read_uncommitted"})
 
-    worker.Feeding = feeding  # type: ignore[misc,assignment]  # a planted bug
+    patch.object(worker, "Feeding", feeding).start()
     kafka_log._READING["isolation.level"] = "read_uncommitted"
 
 
@@ -121,7 +123,7 @@ def memory_kept() -> None:
 
 
 def _replace_open(opened: Any) -> None:
-    ownership.open_partition = opened
+    patch.object(ownership, "open_partition", opened).start()
 
 
 BUGS = {
@@ -134,7 +136,7 @@ BUGS = {
 
 def main() -> None:
     Bombed.chance = float(os.environ.get("FIREBREAK_TEST_KILL", "0"))
-    kafka_log.KafkaProducer = Bombed  # type: ignore[misc]  # the bombed one
+    patch.object(kafka_log, "KafkaProducer", Bombed).start()
     bug = os.environ.get("FIREBREAK_TEST_BUG", "")
     if bug:
         BUGS[bug]()
