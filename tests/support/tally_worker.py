@@ -1,0 +1,137 @@
+"""
+A worker of the small stage, for tests of the transport alone: ``python -m support.tally_worker '{"run": "x", …}'``.
+
+``variant`` is "" or one of VARIANTS. What happens is told on stderr, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import faust
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import aiokafka as stock
+from faust.types import TP
+from support.tally import TallyEdge
+
+from streams.app import create_app
+from streams.batch import Batch
+from streams.edge import Fed
+from streams.kafka_log import KafkaLog
+from streams.ownership import Ownership, Pace
+from streams.partition import StageSpec
+from streams.transport import Transport, selftest
+from streams.transport.consumer import Consumer
+from streams.transport.host import Feeding
+from streams.worker import PutOut, end_process
+
+ValueT = TypeVar("ValueT")
+
+
+def tell(**what: object) -> None:
+    sys.stderr.write(json.dumps({"at": time.time(), **what}) + "\n")
+    sys.stderr.flush()
+
+
+class Telling:
+    """A meter that tells what it is told."""
+
+    def fed(self, batch: Batch, fed: Fed, seconds: float) -> None:
+        tell(fed=len(batch.records), ticked=fed.ticked, seconds=seconds)
+
+    def committed(self, messages: int, seconds: float, oldest: int | None) -> None:
+        tell(committed=messages, seconds=seconds, oldest=oldest)
+
+    def aborted(self) -> None:
+        tell(aborted=True)
+
+    def restored(self, rows: int, seconds: float) -> None:
+        tell(restored=rows, seconds=seconds)
+
+    def owns(self, partitions: int) -> None:
+        tell(owns=partitions)
+
+
+class SlowToResume(Consumer):
+    """The time between the seek and the emptying of Faust's queues, which is short, made long."""
+
+    async def perform_seek(self) -> None:
+        await super().perform_seek()
+        await asyncio.sleep(0.5)
+
+
+class OpensAtOnce(SlowToResume):
+    """Without the cure: partitions are opened where Faust says so, before it empties its queues."""
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        stock.Consumer.resume_partitions(self, tps)
+
+
+class SlowTransport(Transport):
+    Consumer = SlowToResume
+
+
+class HeedlessTransport(Transport):
+    Consumer = OpensAtOnce
+
+
+def unknown_versions() -> None:
+    """As if aiokafka were of another version."""
+    selftest.KNOWN = {"aiokafka": "0.0.1"}  # type: ignore[assignment]  # a planted difference
+
+
+VARIANTS = {"slow": "support.tally_worker:SlowTransport", "heedless": "support.tally_worker:HeedlessTransport"}
+
+
+def in_thread(pool: ThreadPoolExecutor) -> Callable[[Callable[[], ValueT]], asyncio.Future[ValueT]]:
+    return lambda call: asyncio.get_running_loop().run_in_executor(pool, call)
+
+
+def main(given: str) -> None:
+    asked = json.loads(given)
+    run, broker, partitions = asked["run"], asked["broker"], asked["partitions"]
+    variant, instance = asked.get("variant", ""), asked.get("instance", "")
+    scheme = "firebreak"
+    if variant == "unknown versions":
+        unknown_versions()
+    elif variant:
+        TRANSPORTS.aliases[variant] = VARIANTS[variant]
+        scheme = variant
+    spec = StageSpec(
+        name="tally",
+        input=f"{run}.in",
+        journal=f"{run}.journal",
+        transactional_prefix=run,
+        partitions={"in": partitions},
+        edge_for=lambda partition: TallyEdge(partition, f"{run}.out"),
+    )
+    ownership = Ownership(
+        spec,
+        KafkaLog({"bootstrap.servers": broker}),
+        in_thread=in_thread(ThreadPoolExecutor(8)),
+        fatal=end_process,
+        meter=Telling(),
+        pace=Pace(most=asked.get("most", 20_000)),
+    )
+    feeding = Feeding(
+        client={"bootstrap_servers": broker},
+        group=f"{run}-tally",
+        topic=spec.input,
+        instance=instance,
+        session=asked.get("session", 10.0),
+        heartbeat=asked.get("heartbeat", 1.0),
+        fetch_bytes=asked.get("fetch_bytes", 262_144),
+        tell_group=1.0,
+    )
+    app = create_app(ownership, feeding, fatal=end_process, put_out=PutOut(instance, end_process), scheme=scheme)
+    faust.Worker(app, loglevel="WARNING", redirect_stdouts=False).execute_from_commandline()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
