@@ -16,13 +16,13 @@ import click
 import faust
 import structlog
 from confluent_kafka import murmur2
-from confluent_kafka.admin import AdminClient
 
 from schemas.catalogue import Catalogue
 from schemas.errors import UsageError
 from schemas.events import Tense
 from schemas.wire import Wire
 from streams import credentials
+from streams.admin import Admin
 from streams.agents.common import Outbox
 from streams.agents.count import CountEdge
 from streams.agents.detect import DetectEdge
@@ -52,6 +52,8 @@ INPUTS = {"enrich": "incidents.raw", "count": "incidents.enriched", "detect": "d
 UPSTREAM = {"enrich": (), "count": ("incidents.raw",), "detect": ("incidents.enriched",)}
 """Topics whose partition counts a stage's state rests on, beside that of its input."""
 
+BROKER_WITHIN = 60.0
+"""Seconds that a worker waits at its start for a broker that is away."""
 MOST_REJOINS = 4
 REJOINS_WITHIN = 60.0
 """So many times put out of the group within so many seconds: two processes share one name."""
@@ -69,16 +71,15 @@ def real_counts(settings: Settings, catalogue: Catalogue) -> Mapping[str, int]:
     Raises
     ------
     UsageError
-        A topic is missing.
+        A topic is missing, or no broker lets us in.
 
     """
-    admin = AdminClient({**settings.kafka.librdkafka(), "log_level": 3})
-    there = admin.list_topics(timeout=30).topics
+    there = Admin(settings.kafka).topics(BROKER_WITHIN)
     missing = [spec.name for spec in catalogue.values() if spec.name not in there]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UsageError(f"topic {missing[0]}{more} is missing: run `firebreak topics apply` first")
-    return {topic: len(there[spec.name].partitions) for topic, spec in catalogue.items()}
+    return {topic: there[spec.name] for topic, spec in catalogue.items()}
 
 
 class Edges:
@@ -233,8 +234,26 @@ def _add_clock(app: faust.App, settings: Settings, topic: str, ownership: Owners
         await ticker.run()
 
 
+def log_to_stderr(level: str) -> None:
+    """Log one line an event to stderr: for people at a terminal, else as JSON."""
+    render = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def start(app: faust.App, level: str) -> None:
+    """Run a Faust app until it is told to stop."""
+    worker = faust.Worker(app, loglevel=level, redirect_stdouts=False)
+    worker.spinner = None
+    worker.execute_from_commandline()
+
+
 def run(settings: Settings, stage: str) -> None:
     """Run one stage until it is told to stop."""
+    log_to_stderr(settings.log_level.value)
     app, metrics = build(settings, stage)
     if settings.metrics_bind:
         host, _, port = settings.metrics_bind.rpartition(":")
@@ -242,7 +261,7 @@ def run(settings: Settings, stage: str) -> None:
     # what is there now stays; the many small values of each batch should not wake the collector
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
-    faust.Worker(app, loglevel="WARNING", redirect_stdouts=False).execute_from_commandline()
+    start(app, "WARNING")
 
 
 @click.command()

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import faust
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP
@@ -29,7 +28,7 @@ from streams.partition import StageSpec
 from streams.transport import Transport, selftest
 from streams.transport.consumer import Consumer
 from streams.transport.host import Feeding
-from streams.worker import PutOut, end_process
+from streams.worker import PutOut, end_process, log_to_stderr, start
 
 ValueT = TypeVar("ValueT")
 
@@ -94,6 +93,7 @@ def in_thread(pool: ThreadPoolExecutor) -> Callable[[Callable[[], ValueT]], asyn
 
 
 def main(given: str) -> None:
+    log_to_stderr("info")
     asked = json.loads(given)
     run, broker, partitions = asked["run"], asked["broker"], asked["partitions"]
     variant, instance = asked.get("variant", ""), asked.get("instance", "")
@@ -130,7 +130,7 @@ def main(given: str) -> None:
         tell_group=1.0,
     )
     app = create_app(ownership, feeding, fatal=end_process, put_out=PutOut(instance, end_process), scheme=scheme)
-    faust.Worker(app, loglevel="WARNING", redirect_stdouts=False).execute_from_commandline()
+    start(app, "WARNING")
 
 
 if __name__ == "__main__":
