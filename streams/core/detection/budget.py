@@ -101,13 +101,14 @@ def null_scores(model: UnitModel, rng: np.random.Generator, years: int) -> Float
 
     Rates are the model's own expectation of the coming days, times gamma shocks by area and day and a slow drift whose
     variances follow from those over 24 and 168 hours (slow = (7 v_168 - v_24) / 6, day = v_24 - slow); incidents come
-    in batches of 1 + geometric size with variance-to-mean ratio b.
+    in batches of 1 + geometric size with variance-to-mean ratio b. The level of each area is drawn anew each year from
+    its posterior, Gamma(n/b, n/b) times its mean after n incidents: what is known of a quiet area is known badly.
     """
     parts = []
     shock = _Shocks(model, rng)
     for _ in range(years):
         expected = model.outlook(365)
-        counts = shock.counts(expected)
+        counts = shock.counts(expected * shock.levels(model.incidents_behind()))
         parts.append(model.score_table(counts, expected))
     return np.concatenate(parts)
 
@@ -121,6 +122,11 @@ class _Shocks:
         self._slow = np.clip((7.0 * week - day) / 6.0, 0.0, week)
         self._day = np.maximum(day - self._slow, 1e-4)
         self._extra = max((model.batch() - 1.0) / 2.0, 1e-3)
+
+    def levels(self, incidents: Floats) -> Floats:
+        """True level of each area as a multiple of the estimated one, [areas, 1]."""
+        shape = np.maximum(incidents, 1.0) / (1.0 + 2.0 * self._extra)
+        return self._rng.gamma(shape, 1.0 / shape)[:, None]
 
     def counts(self, expected: Floats) -> Floats:
         """Counts, [areas, hours], of a stretch whose first day starts at column 0."""

@@ -296,6 +296,11 @@ class Learner:
         answer: Floats = (1.0 - (place - low)) * self._variance[:, low] + (place - low) * self._variance[:, high]
         return answer
 
+    def incidents_behind(self) -> Floats:
+        """Incidents that the level of each area rests on, discounted by age, its prior included; [areas]."""
+        answer: Floats = self._level.counts + self.unit.settings.level_prior
+        return answer
+
     def batch(self) -> float:
         """b, the variance-to-mean ratio that several victims in one incident bring."""
         return self._batch
