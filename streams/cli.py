@@ -11,7 +11,7 @@ from importlib.metadata import entry_points, version
 
 import click
 
-from schemas.errors import UsageError
+from schemas.errors import FirebreakError, UsageError
 
 GROUP = "firebreak.commands"
 
@@ -40,7 +40,7 @@ def firebreak() -> None:
 
 
 def main() -> None:
-    """Run the console script; a user's mistake is one line and exit code 2."""
+    """Run the console script; a user's mistake is one line and exit code 2, a failure one line and 1."""
     try:
         code = firebreak.main(standalone_mode=False)
     except click.ClickException as mistake:
@@ -49,6 +49,9 @@ def main() -> None:
     except UsageError as mistake:
         click.echo(f"firebreak: {mistake}", err=True)
         sys.exit(2)
+    except FirebreakError as failure:
+        click.echo(f"firebreak: {failure}", err=True)
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)

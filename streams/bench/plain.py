@@ -8,6 +8,7 @@ transactions, no metrics, wrong after any crash.
 from __future__ import annotations
 
 import io
+import os
 import resource
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from schemas.definitions import Json, schema, without_logical_types
 from schemas.events import HOUR
 from streams.core.geography import Locator, Region
+from streams.regions.loader import load
+from streams.settings import from_env
 
 PREFIX = 5
 WINDOWS = (HOUR, 6 * HOUR, 24 * HOUR)
@@ -37,9 +40,11 @@ class PlainLoop:
         self._incident = _parsed("Incident")
         self.windows: dict[tuple[str, int, int], int] = {}
 
-    def one(self, value: bytes, partition: int, offset: int, at: int) -> tuple[bytes, bytes]:
-        """Key and value of the update that one record causes."""
+    def one(self, value: bytes, partition: int, offset: int, at: int) -> tuple[bytes, bytes] | None:
+        """Key and value of the update that one record causes; None for a tick."""
         n = cast("dict[str, Any]", fastavro.schemaless_reader(io.BytesIO(value[PREFIX:]), self._notification, None))
+        if n["kind"] == "HEARTBEAT":
+            return None
         place = self._locate(n["longitude"], n["latitude"])
         area = place.area if place is not None else "UNKNOWN"
         found = self._taxonomy.classify(n["scheme"], n["category"], n["knife"], n["firearm"], n["domestic"])
@@ -96,8 +101,10 @@ def run(settings: Mapping[str, Any], region: Region, topic: str, out: str, count
             if value is None:
                 continue
             at = message.timestamp()[1]
-            key, update = loop.one(value, message.partition() or 0, message.offset() or 0, at)
-            producer.produce(out, update, key)
+            update = loop.one(value, message.partition() or 0, message.offset() or 0, at)
+            if update is None:
+                continue
+            producer.produce(out, update[1], update[0])
             done += 1
         producer.poll(0)
     producer.flush(60)
@@ -111,6 +118,14 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def report(spent: Mapping[str, float]) -> None:
-    """Print what was spent, as one line of JSON."""
+def main() -> None:
+    """Run the loop with the settings of the environment; print what was spent, as one line of JSON."""
+    topic, out, count = sys.argv[1:]
+    settings = from_env(os.environ)
+    region = load(settings.regions[0])
+    spent = run(settings.kafka.librdkafka(), region, topic, out, int(count))
     sys.stdout.write(msgspec.json.encode(spent).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()
