@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -37,6 +37,16 @@ _HINTS = MappingProxyType(
 )
 
 
+_NOT_YET = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+    }
+)
 _EMBEDDED = "mockCluster"
 """What librdkafka calls its mock cluster, before a number."""
 
@@ -135,6 +145,21 @@ class Admin:
             except KafkaException as failure:
                 why = _words(failure.args[0])
                 raise UsageError(f"the broker does not tell the configuration of {resource.name}: {why}") from failure
+        return found
+
+    def unserved(self, topics: Mapping[str, int]) -> set[str]:
+        """Topics, given with their partition counts, of which a leader is named but does not serve yet."""
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library does not type it
+        wanted = {TopicPartition(name, each): latest for name, count in topics.items() for each in range(count)}
+        found: set[str] = set()
+        for place, answer in self._client.list_offsets(wanted, request_timeout=CALL_WITHIN).items():
+            try:
+                answer.result()
+            except KafkaException as failure:
+                error: KafkaError = failure.args[0]
+                if not error.retriable() and error.code() not in _NOT_YET:
+                    raise UsageError(f"topic {place.topic} can't be read: {_words(error)}") from failure
+                found.add(place.topic)
         return found
 
     def newest_append(self, topic: str, partitions: int) -> int | None:

@@ -22,8 +22,8 @@ from schemas.errors import UsageError
 from streams.admin import CALL_WITHIN, Admin, Unsupported
 from streams.settings import Settings, from_env
 
-VISIBLE_WITHIN = 30.0
-"""Seconds until a new topic has a leader for every partition."""
+SERVED_WITHIN = 30.0
+"""Seconds until every partition of a new topic is served."""
 BROKERS_DEFAULT = -1
 
 STAGE_TOPICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -90,7 +90,7 @@ def plan(admin: Admin, specs: Iterable[TopicSpec]) -> Plan:
 
 def apply(admin: Admin, specs: Iterable[TopicSpec], replication: int | None = None) -> Plan:
     """
-    Make what is missing, wait until all brokers see it, and give the plan that was carried out.
+    Make what is missing, wait until it is served, and give the plan that was carried out.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def apply(admin: Admin, specs: Iterable[TopicSpec], replication: int | None = No
     Raises
     ------
     UsageError
-        The broker can't be asked or refuses, or a topic does not become visible.
+        The broker can't be asked or refuses, or a topic is not served.
 
     """
     carried_out = plan(admin, specs)
@@ -116,7 +116,7 @@ def apply(admin: Admin, specs: Iterable[TopicSpec], replication: int | None = No
                 for spec in carried_out.missing
             ]
         )
-        _wait_for(admin, {spec.name for spec in carried_out.missing})
+        _wait_for(admin, {spec.name: spec.partitions for spec in carried_out.missing})
     return carried_out
 
 
@@ -175,11 +175,12 @@ def _configs_of(spec: TopicSpec, found: Mapping[str, str]) -> Iterable[Differenc
             yield Difference(spec.name, name, found[name], wanted)
 
 
-def _wait_for(admin: Admin, names: set[str]) -> None:
-    give_up = time.monotonic() + VISIBLE_WITHIN
-    while unseen := names - admin.topics().keys():
+def _wait_for(admin: Admin, made: Mapping[str, int]) -> None:
+    give_up = time.monotonic() + SERVED_WITHIN
+    # a new partition has a leader up to a second before that leader knows of it
+    while waiting := (made.keys() - admin.topics().keys()) or admin.unserved(made):
         if time.monotonic() > give_up:
-            raise UsageError(f"made, but without a leader yet: {', '.join(sorted(unseen))}; look at the brokers")
+            raise UsageError(f"made, but not served yet: {', '.join(sorted(waiting))}; look at the brokers")
         time.sleep(0.05)
 
 

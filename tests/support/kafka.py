@@ -280,6 +280,9 @@ class KafkaCluster:
             "default.replication.factor": replicas,
             "min.insync.replicas": in_sync,
             "auto.create.topics.enable": "false",
+            # one that was killed may come back only when its old session has ended
+            "broker.session.timeout.ms": "4000",
+            "broker.heartbeat.interval.ms": "500",
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "1000",
             "log.cleaner.threads": "1",
