@@ -42,6 +42,7 @@ from streams.partition import StageSpec
 from streams.regions.loader import load
 from streams.settings import Settings, from_env
 from streams.ticks import Ticker
+from streams.topics import verify
 from streams.transport.host import Feeding
 
 ValueT = TypeVar("ValueT")
@@ -187,6 +188,7 @@ def end_process(error: BaseException) -> NoReturn:
 
 def build(settings: Settings, stage: str, kafka: Log | None = None) -> tuple[faust.App, StageMetrics]:
     """Wire one stage; nothing runs yet."""
+    verify(settings, stage)
     catalogue = settings.catalogue()
     counts = real_counts(settings, catalogue)
     regions = [load(name) for name in settings.regions]

@@ -26,8 +26,8 @@ from streams.harvest import Harvest
 from streams.ingest.arrival import Arrival
 from streams.regions.loader import load
 from streams.replay.kafka import Player, Reader, make_topics
-from streams.replay.workers import STAGES, Workers
 from streams.settings import Settings, from_env
+from streams.workers import STAGES, Workers
 
 REGION = "london"
 EVENTS_A_TICK = 50_000

@@ -27,9 +27,9 @@ from streams.ingest.arrival import Arrival
 from streams.ingest.player import TickAt
 from streams.journal import fold
 from streams.kafka_log import KafkaLog
-from streams.replay.workers import Workers
 from streams.settings import Settings, from_env
 from streams.ticks import KEY, heartbeat
+from streams.workers import Workers
 
 AHEAD = 100_000
 """Records that may be ahead of the clock of the last stage."""

@@ -29,7 +29,7 @@ from streams.ingest.player import play
 from streams.regions.loader import load
 from streams.replay.core import through_core
 from streams.replay.kafka import Run, through_kafka
-from streams.replay.workers import Workers
+from streams.workers import Workers
 
 TICK = 6 * HOUR
 KILLS = 10

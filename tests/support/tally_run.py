@@ -117,6 +117,16 @@ class TallyRun:
         self._workers[name].send_signal(by)
         return self._workers[name].wait(30)
 
+    def freeze(self, name: str) -> None:
+        self._workers[name].send_signal(signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        self._workers[name].send_signal(signal.SIGCONT)
+
+    def code(self, name: str) -> int | None:
+        """Exit code of a worker, None while it runs."""
+        return self._workers[name].poll()
+
     def log_of(self, name: str) -> Path:
         return self._folder / f"{self.name}-{name}.log"
 

@@ -1,0 +1,47 @@
+"""``firebreak up``: all stages here, as child processes that are started again when they fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from streams.settings import from_env
+from streams.topics import verify
+from streams.workers import Workers
+
+LOOK_EVERY = 0.2
+"""Seconds."""
+
+
+@click.command()
+@click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Workers a stage.")
+@click.option("--logs", type=click.Path(path_type=Path, file_okay=False), help="Folder for the workers' logs.")
+def up(workers: int, logs: Path | None) -> None:
+    """
+    Run all stages here, and start again what fails.
+
+    Settings come from the environment (FIREBREAK_*), the same for all; each worker gets a FIREBREAK_INSTANCE of its
+    own. For one machine; in a container or under a supervisor run `firebreak worker` for each.
+
+    Example: FIREBREAK_KAFKA_BROKERS=kafka:9092 firebreak up
+    """
+    verify(from_env(os.environ))
+    if logs is not None:
+        logs.mkdir(parents=True, exist_ok=True)
+    environment = {key: value for key, value in os.environ.items() if key.startswith("FIREBREAK_")}
+    over = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        over.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    with Workers(environment, each=workers, logs=logs) as running:
+        click.echo(f"{len(running.names)} workers: {', '.join(running.names)}; Ctrl-C ends them")
+        while not over.wait(LOOK_EVERY):
+            running.supervise()
