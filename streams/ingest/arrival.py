@@ -18,8 +18,8 @@ class BadRow(NamedTuple):
     """
     A row that is no notification: why, and where it stands.
 
-    ``line`` counts from 1, the header among them. ``raw`` is the row as text. ``source`` is that of the profile, "" if
-    the row itself would have named it.
+    ``line`` counts from 1, the header among them. ``raw`` is what the profile reads of the row (JSON), or the line
+    where it can't be read. ``source`` is that of the profile, "" if the row itself would have named it.
     """
 
     reason: Reason

@@ -260,9 +260,8 @@ def _tell(tally: Tally, seconds: float, json_to: TextIO | None, *, dry_run: bool
     summary = tally.summary(seconds)
     if json_to is not None:
         json_to.write(json.dumps(summary) + "\n")
-    if json_to is not sys.stdout:
-        verb = "good" if dry_run else "sent"
-        reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(tally.rejected.items()))
-        skipped = f", {tally.skipped:,} sent before" if tally.skipped else ""
-        rejected = f"{sum(tally.rejected.values()):,} rejected" + (f" ({reasons})" if reasons else "")
-        click.echo(f"{tally.read:,} read, {tally.sent:,} {verb}, {rejected}{skipped}, {seconds:.1f} s", err=True)
+    verb = "good" if dry_run else "sent"
+    reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(tally.rejected.items()))
+    skipped = f", {tally.skipped:,} sent before" if tally.skipped else ""
+    rejected = f"{sum(tally.rejected.values()):,} rejected" + (f" ({reasons})" if reasons else "")
+    click.echo(f"{tally.read:,} read, {tally.sent:,} {verb}, {rejected}{skipped}, {seconds:.1f} s", err=True)

@@ -64,8 +64,7 @@ def compile_rule(field: str, rule: Rule, position: Mapping[str, int], zone: Zone
         A constant is not what the field can hold.
 
     """
-    zone = ZoneInfo(rule.zone) if rule.zone is not None else zone
-    convert = _converter(field, rule, zone)
+    convert = _converter(field, rule, ZoneInfo(rule.zone) if rule.zone is not None else zone)
     if rule.value is not None:
         return _constant(rule.value, convert)
     for constant in (*(rule.map or {}).values(), *(rule.match or {}).values(), rule.otherwise):
@@ -73,17 +72,28 @@ def compile_rule(field: str, rule: Rule, position: Mapping[str, int], zone: Zone
             _constant(constant, convert)
     if not all(column in position for column in rule.columns):
         return silent(field)
+    translate = _translated(rule, convert)
+    if rule.column is not None and _is_plain_number(field, rule):
+        return _plain_number(position[rule.column], translate)
+    if not _is_varied(field):
+        translate = lru_cache(_REMEMBERED)(translate)
     text = _text(rule, position)
-    plain = rule.pattern is None and rule.map is None and rule.match is None
-    if plain and rule.column is not None and isinstance(_shape(field), Real):
-        return _plain_number(position[rule.column], convert)
-    return lambda row: convert(text(row))
+    return lambda row: translate(text(row))
+
+
+def _is_plain_number(field: str, rule: Rule) -> bool:
+    return isinstance(_shape(field), Real) and rule.pattern is None and rule.map is None and rule.match is None
+
+
+def _is_varied(field: str) -> bool:
+    """Whether hardly two rows say the same, so that remembering what was said is of no use."""
+    found = _shape(field)
+    return isinstance(found, Real) or (isinstance(found, Whole) and found.stamp) or field == "source_ref"
 
 
 def _constant(constant: Constant, convert: Convert) -> Value:
-    text = str(constant).lower() if isinstance(constant, bool) else str(constant)
     try:
-        return convert(text)
+        return convert(_word(constant))
     except Malformed as error:
         raise ValueError(f"{constant!r}: {error.detail}") from error
 
@@ -135,25 +145,21 @@ def _plain_number(index: int, convert: Convert) -> Getter:
 
 
 def _converter(field: str, rule: Rule, zone: ZoneInfo) -> Convert:
-    typed = _typed(field, _label(field, rule), rule.format, zone)
+    label = _label(field, rule)
+    typed = _typed(field, label, rule.format, zone)
     empty = silent(field)
 
     def convert(text: str) -> Value:
         if text:
             return typed(text)
         if field in _NOT_EMPTY:
-            raise Malformed(Reason.MISSING_FIELD, f"{field} is empty")
+            raise Malformed(Reason.MISSING_FIELD, f"{label} is empty")
         return empty
 
-    translated = _translated(rule, convert)
-    if isinstance(_shape(field), Real) or _is_stamp(_shape(field)):
-        return translated
-    return lru_cache(_REMEMBERED)(translated)
+    return convert
 
 
 def _translated(rule: Rule, convert: Convert) -> Convert:
-    if rule.value is not None:
-        return convert
     words = {text: _word(value) for text, value in (rule.map or {}).items()}
     otherwise = None if rule.otherwise is None else _word(rule.otherwise)
     if rule.map is not None:
@@ -167,10 +173,6 @@ def _translated(rule: Rule, convert: Convert) -> Convert:
 
 def _word(value: Constant) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _is_stamp(found: Shape) -> bool:
-    return isinstance(found, Whole) and found.stamp
 
 
 def _label(field: str, rule: Rule) -> str:

@@ -33,10 +33,8 @@ def lines_of(path: Path) -> Iterator[Iterator[str]]:
             yield _without_mark(path, text)
     except UnicodeDecodeError as error:
         raise UsageError(_where_not_utf8(path)) from error
-    except gzip.BadGzipFile as error:
-        raise UsageError(f"{path} is not gzip, although its name says so: rename it, or fetch it again") from error
-    except (EOFError, zlib.error) as error:
-        raise UsageError(f"{path} is damaged or cut off within its gzip stream: fetch it again") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UsageError(f"{path} {_why_no_gzip(path)}") from error
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror or error}") from error
 
@@ -51,6 +49,13 @@ def _without_mark(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
         raise UsageError(f"{path} is empty")
     yield first
     yield from text
+
+
+def _why_no_gzip(path: Path) -> str:
+    with path.open("rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            return "is damaged or cut off within its gzip stream: fetch it again"
+    return "is not gzip, although its name says so: rename it, or fetch it again"
 
 
 def _where_not_utf8(path: Path) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import heapq
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 
+import msgspec
+
 from schemas.errors import Malformed
-from schemas.events import Kind, Millis, Notification, Reason
+from schemas.events import Kind, Millis, Reason
 from schemas.jsonform import flat_object, notification_from_json
 from streams.core.validate import EARLIEST
 from streams.ingest.arrival import Arrival, BadRow
-from streams.ingest.compiled import LATEST, Compiled, compile_profile, implausible
+from streams.ingest.compiled import LATEST, compile_profile, implausible
 from streams.ingest.objects import flattened
 from streams.ingest.opening import lines_of
 from streams.ingest.profile import Form, Profile, Told
@@ -73,25 +73,24 @@ def _csv(path: Path, profile: Profile, lines: Iterator[str]) -> Iterator[Arrival
         try:
             yield arrival(row.cells)
         except Malformed as error:
-            yield BadRow(Reason(error.reason), error.detail, path.name, row.line, _line(row.cells), source)
+            read = {column: row.cells[position[column]] for column in columns if column in position}
+            yield BadRow(Reason(error.reason), error.detail, path.name, row.line, _as_read(read), source)
 
 
-def _line(cells: Sequence[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
+def _as_read(cells: Mapping[str, str]) -> str:
+    """A row as the profile reads it: what it does not read may tell of a person, and is not kept."""
+    return msgspec.json.encode(cells).decode()
 
 
 def _json(path: Path, profile: Profile, lines: Iterable[str]) -> Iterator[Arrival | BadRow]:
-    columns = profile.columns()
-    compiled = None
-    if profile.format is Form.JSONL:
-        compiled = compile_profile(profile, {column: index for index, column in enumerate(columns)})
+    arrival = _own_words if profile.format is Form.NOTIFICATIONS else _by_profile(profile)
     for number, line in enumerate(lines, 1):
         if line.isspace():
             continue
         try:
-            yield _from_json(line, columns, profile, compiled)
+            yield arrival(line)
+        except _Refused as error:
+            yield BadRow(Reason(error.reason), error.detail, path.name, number, error.read, profile.source)
         except Malformed as error:
             torn = error.reason == Reason.BAD_JSON and not line.endswith(("\n", "\r"))
             reason = Reason.TRUNCATED if torn else Reason(error.reason)
@@ -99,16 +98,38 @@ def _json(path: Path, profile: Profile, lines: Iterable[str]) -> Iterator[Arriva
             yield BadRow(reason, detail, path.name, number, line.rstrip("\r\n")[:LONGEST], profile.source)
 
 
-def _from_json(line: str, columns: Sequence[str], profile: Profile, compiled: Compiled | None) -> Arrival:
+class _Refused(Malformed):
+    """An object that can be read and is no notification."""
+
+    def __init__(self, cause: Malformed, read: str) -> None:
+        super().__init__(cause.reason, cause.detail)
+        self.read = read
+
+
+def _by_profile(profile: Profile) -> Callable[[str], Arrival]:
+    columns = profile.columns()
+    compiled = compile_profile(profile, {column: index for index, column in enumerate(columns)})
+
+    def arrival(line: str) -> Arrival:
+        cells = flattened(_short_enough(line), columns, closed=profile.closed)
+        try:
+            return compiled.arrival(cells)
+        except Malformed as error:
+            read = {column: cell for column, cell in zip(columns, cells, strict=True) if cell}
+            raise _Refused(error, _as_read(read)) from error
+
+    return arrival
+
+
+def _short_enough(line: str) -> str:
     if len(line) > LONGEST:
         raise Malformed(Reason.OVERSIZED, f"the line has more than {LONGEST} characters")
-    if compiled is not None:
-        return compiled.arrival(flattened(line, columns, closed=profile.closed))
-    return _own_words(notification_from_json(flat_object(line.encode())))
+    return line
 
 
-def _own_words(notification: Notification) -> Arrival:
-    """A notification as our own JSON has it; where it does not say when it left the source, the latest it tells of."""
+def _own_words(line: str) -> Arrival:
+    """A notification as our own JSON has it; where it does not say when it left the source, its next best time."""
+    notification = notification_from_json(flat_object(_short_enough(line).encode()))
     if notification.kind == Kind.HEARTBEAT:
         raise Malformed(Reason.BAD_VALUE, "kind is HEARTBEAT: the clock of a file is the player's")
     if not notification.source or "|" in notification.source or not notification.source_ref:

@@ -172,10 +172,16 @@ def _show_list(counts: Counter[tuple[str, str]], latest: Sequence[Found]) -> Non
         totals.add_row(Text(printable(source)), reason, f"{count:,}")
     console.print(totals)
     if latest:
-        table = Table("number", "rejected", "source", "reason", "detail", box=None)
+        table = Table(box=None)
+        for column in ("number", "rejected"):
+            table.add_column(column, no_wrap=True)
+        for column in ("source", "reason", "detail"):
+            table.add_column(column, overflow="fold")
         for found in latest:
             said = Text(printable(found.rejection.detail)[:200])
-            table.add_row(found.number, iso(found.at), Text(printable(found.source)), found.rejection.reason, said)
+            table.add_row(
+                found.number, f"{iso(found.at)[:19]}Z", Text(printable(found.source)), found.rejection.reason, said
+            )
         console.print()
         console.print(table)
 
