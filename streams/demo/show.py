@@ -24,8 +24,8 @@ from streams.demo.watchman import Watchman
 from streams.demo.world import Span, World
 from streams.ingest.player import TickAt, play
 from streams.replay.kafka import Player
-from streams.replay.workers import Workers
 from streams.settings import from_env
+from streams.workers import Workers
 
 START: Millis = 1_772_409_600_000
 """2026-03-02, a Monday: the made-up time begins where the published twelve months end."""
@@ -151,7 +151,8 @@ class Show:
             workers = Workers(environment, logs=self._logs)
             stack.callback(workers.stop)
             stack.enter_context(workers)
-            connection = settings.kafka.librdkafka()
+            # who ends a demonstration knows that its broker is gone
+            connection = {**settings.kafka.librdkafka(), "log_level": 2}
             feed = stack.enter_context(Feed(connection, catalogue, self.board, self._hear))
             self._play(Player(connection, catalogue), Watchman(self.board, feed, workers))
 

@@ -101,7 +101,7 @@ class View:
             (f"{kind:<12}", style),
             (f" {_words(event.group)} in {self._places(event.areas)}", "bold"),
             (f": {self._finding(event)}", ""),
-            (f"  {mark}", "bold green"),
+            (f"  {mark}" if mark else "", "bold green"),
         ]
         line = Text.assemble(*parts)
         line.no_wrap, line.overflow = True, "ellipsis"
@@ -110,6 +110,8 @@ class View:
     def _finding(self, event: AlertEvent) -> str:
         if event.reason == AlertReason.SENTINEL:
             return "one is enough to tell"
+        if event.expected == 0.0:
+            return f"{event.observed} in {event.window} h"
         found = f"{event.observed} in {event.window} h, expected {event.expected:.1f}"
         if event.chance_days is None:
             return found

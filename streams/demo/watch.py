@@ -72,7 +72,7 @@ def watch(broker: str | None, region: str | None) -> None:
 
     def told(event: AlertEvent) -> None:
         if not console.is_terminal:
-            console.print(view.line(event))
+            console.print(view.line(event), soft_wrap=True)
 
     with Feed(settings.kafka.librdkafka(), settings.catalogue(), board, told, NEWEST_EVENTS) as feed:
         _look(feed, Screen(board, view, console), console)

@@ -10,7 +10,7 @@ from schemas.events import Millis
 from streams.demo.board import Board
 from streams.demo.feed import Feed
 from streams.replay.kafka import Player
-from streams.replay.workers import Workers
+from streams.workers import Workers
 
 STUCK_AFTER = 120.0
 """Seconds without a tick."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+from support.alerts import ONSET, opened
 
-from schemas.events import DAY, HOUR, AlertEvent, AlertKind, AlertReason
+from schemas.events import DAY, HOUR, AlertKind, AlertReason
 from streams.demo.rates import published_rates
 from streams.demo.rhythm import shape
 from streams.demo.spikes import LEAST_EXTRA, Spike, Tally, choose_spikes, tally
@@ -16,52 +16,12 @@ from streams.demo.town import Town, town_of
 from streams.regions.loader import load
 
 MONDAY = 1_772_409_600_000
-ONSET = MONDAY + 20 * HOUR
 SPIKE = Spike(area="B", group="robbery", onset=ONSET, end=ONSET + 6 * HOUR, factor=4.0)
 
 
 @cache
 def town() -> Town:
     return town_of(load("london"), published_rates(), np.random.default_rng(1))
-
-
-def opened(**given: object) -> AlertEvent:
-    event = AlertEvent(
-        event_id="e",
-        alert_id="a",
-        kind=AlertKind.OPENED,
-        tense="EXERCISE",
-        region="london",
-        level="borough",
-        group="robbery",
-        area="B",
-        areas=("B",),
-        severity="ALERT",
-        opened_at=ONSET + 3 * HOUR,
-        clock=ONSET + 3 * HOUR,
-        window=6,
-        observed=12,
-        expected=2.0,
-        lower=0,
-        upper=5,
-        score=6.0,
-        chance_days=90.0,
-        completeness=1.0,
-        data_age_s=60,
-        incidents=(),
-        reason=AlertReason.FIRST,
-        changed="opened",
-        stands_without_newest=True,
-        inhibited_by="",
-        silenced_by="",
-        actor="",
-        text="",
-        outcome="",
-        action="",
-        model="m",
-        calibration="c",
-    )
-    return replace(event, **given)  # type: ignore[arg-type]  # the test gives each field its own type
 
 
 @pytest.mark.parametrize("seed", range(5))
