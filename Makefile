@@ -10,7 +10,8 @@ help: ## this list
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "firebreak needs Python 3.11 or later: make PYTHON=python3.12 setup"; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "this Python can't make virtual environments: on Debian and Ubuntu, apt-get install python3-venv"; exit 2; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -33,6 +34,23 @@ check: $(STAMP) ## lint, types, import contracts
 .PHONY: test
 test: check ## what CI runs
 	$(BIN)/pytest
+
+.PHONY: demo
+demo: $(STAMP) ## a made-up London through the real stages: ARGS="--for 60s --json -"
+	@$(BIN)/firebreak demo $(ARGS)
+
+.PHONY: bench
+bench: $(STAMP) ## what an event costs, beside a plain loop: ARGS="--events 200000 --json -"
+	@$(BIN)/firebreak bench $(ARGS)
+
+NODES ?= 1
+.PHONY: kafka
+kafka: $(STAMP) ## a real Kafka in the foreground (needs Java 17 and Maven): NODES=1 or 3
+	@PYTHONPATH=tests $(BIN)/python -m support.kafka --nodes $(NODES)
+
+.PHONY: pages
+pages: $(STAMP) ## renew the pages of docs/ that are made from the code
+	PYTHONPATH=tests $(BIN)/python -m support.pages
 
 SEEDS ?= 1000
 SEED_FROM ?= 0

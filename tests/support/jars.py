@@ -62,13 +62,13 @@ def archive_of(libraries: Path) -> Path:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
+    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _fetch(folder: Path) -> None:
-    aside = folder.with_suffix(".part")
+    aside = folder.parent / f"{folder.name}.part"
     shutil.rmtree(aside, ignore_errors=True)
     wanted = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={aside}")
     done = subprocess.run(

@@ -356,7 +356,8 @@ class _Recording(KafkaCluster):
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run a cluster until Ctrl-C."""
+    """Run a cluster until Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="make kafka", description=main.__doc__)
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1)
     chosen = parser.parse_args(arguments)
