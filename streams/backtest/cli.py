@@ -150,7 +150,7 @@ def backtest(
         result = run(plan, step, spikes=spikes)
     told = report.write(result, out, {area.code: area.name for area in region.areas})
     nominal, realised = told["nominal_alerts_per_week"], told["realised_alerts_per_week"]
-    click.echo(f"{told['alerts']} alerts: {realised} a week, of {nominal} false ones asked for")
+    click.echo(f"{told['alerts']} alerts: {realised} a week; by chance alone {nominal} were to be expected")
     click.echo(f"{out / 'report.html'}")
 
 

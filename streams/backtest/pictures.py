@@ -113,7 +113,7 @@ def weeks(alerts: Sequence[AlertEvent], result: Result, unit: Unit) -> Markup:
     """Alerts opened in each week, against the budget."""
     plan = result.plan
     counts = by_week(alerts, plan.first, plan.end)
-    nominal = plan.budget.own.get(unit.key, result.calibration.nominal[unit.key])
+    nominal = result.calibration.nominal[unit.key]
     high = max([*counts, nominal * 1.5, 1.0])
     across = Axis("week", 0.0, max(len(counts), 1), _steps(max(len(counts), 5)))
     canvas = Canvas(f"Alerts a week, {unit.key}", across, Axis("alerts", 0.0, high, _steps(max(high, 5.0))))

@@ -26,7 +26,7 @@ def as_json(result: Result) -> Json:
     """Everything that the report says."""
     plan, calibration = result.plan, result.calibration
     alerts = measures.opened(result.events)
-    nominal = plan.budget.of(plan.units)
+    nominal = sum(calibration.nominal[unit.key] for unit in plan.units)
     realised = len(alerts) / plan.weeks
     return {
         "firebreak": version("firebreak-streams"),
@@ -38,9 +38,10 @@ def as_json(result: Result) -> Json:
         "seed": plan.seed,
         "calibration": calibration.version,
         "null_years": result.years,
+        "asked_alerts_per_week": round(plan.budget.of(plan.units), 4),
         "nominal_alerts_per_week": round(nominal, 4),
         "realised_alerts_per_week": round(realised, 4),
-        "realised_of_nominal": round(realised / nominal, 4),
+        "realised_of_nominal": round(realised / nominal, 4) if nominal else None,
         "alerts": len(alerts),
         "inhibited": sum(bool(event.inhibited_by) for event in result.events if event.kind == "OPENED"),
         "longest_alert_days": round(measures.longest_open_days(result.events, plan.end), 2),
@@ -54,7 +55,6 @@ def _unit(result: Result, one: UnitResult) -> Json:
     alerts = measures.opened(result.events, unit)
     daily = one.stretch.expected.mean(axis=1, dtype=np.float64) * 24.0
     quiet, middle, busy = measures.thirds(alerts, unit, daily)
-    nominal = plan.budget.own.get(unit.key, calibration.nominal[unit.key])
     area_years = len(unit.areas) * plan.weeks / WEEKS_A_YEAR
     seen = [outcome for outcome in one.outcomes if outcome.extra >= measures.ENOUGH]
     return {
@@ -64,7 +64,7 @@ def _unit(result: Result, one: UnitResult) -> Json:
         "areas": len(unit.areas),
         "incidents": int(one.stretch.counts.sum(dtype=np.int64)),
         "threshold": calibration.thresholds[unit.key],
-        "nominal_alerts_per_week": round(nominal, 4),
+        "nominal_alerts_per_week": round(calibration.nominal[unit.key], 4),
         "realised_alerts_per_week": round(len(alerts) / plan.weeks, 4),
         "alerts": len(alerts),
         "alerts_per_area_year": round(len(alerts) / area_years, 4),

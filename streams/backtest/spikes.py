@@ -24,6 +24,7 @@ LATE = 24
 APART = 168 + LATE
 """Hours between spikes in an area or next to it: no window then holds two."""
 WANTED = 400
+MOST_ROUNDS = 12
 LARGEST_PASS = 650 * 8784
 """Area-hours scored for spikes at most."""
 PER_AREA_YEAR = 4.0
@@ -164,7 +165,7 @@ def rounds_of(areas: int, hours: int) -> tuple[int, int]:
     """Passes over the hours for enough spikes, and how many of the hours: what a large unit can afford."""
     used = min(hours, max(LARGEST_PASS // areas, 1))
     each = max(PER_AREA_YEAR * areas * used / YEAR * 0.6, 1.0)
-    return max(1, min(int(np.ceil(WANTED / each)), LARGEST_PASS // (areas * used))), used
+    return max(1, min(int(np.ceil(WANTED / each)), MOST_ROUNDS, LARGEST_PASS // (areas * used))), used
 
 
 def hours_scored(areas: int, hours: int) -> int:
