@@ -20,9 +20,9 @@ RAW = "incidents.raw"
 """Topic that a rejection names if the stream refused it; one that ``ingest`` refused names a file."""
 
 _FETCH = 1_000
-_WITHIN = 1.0
-"""Seconds that one fetch waits."""
-_SILENT = 20
+_WITHIN = 0.1
+"""Seconds that one fetch waits for its last record."""
+_SILENT = 200
 """Fetches without an answer after which the broker is taken to be away."""
 _BYTES_A_ROW = 16
 _ROWS = 32
