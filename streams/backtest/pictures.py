@@ -16,7 +16,7 @@ from streams.core.detection.unit import Unit
 
 INK, GRID, BLUE, RED, PALE = "#22272e", "#d7dce2", "#1f5fa8", "#b3372b", "#dbe7f4"
 WIDTH, HEIGHT = 720.0, 260.0
-LEFT, RIGHT, TOP, BOTTOM = 56.0, 16.0, 14.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 56.0, 16.0, 28.0, 40.0
 LINES = ("#08306b", "#2171b5", "#6baed6", "#f16913", "#a63603", "#54278f")
 
 
@@ -36,7 +36,7 @@ class Canvas:
             self.text((self.x(value), HEIGHT - BOTTOM + 17), label, anchor="middle")
         self.line((LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM), INK, 1.0)
         self.text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4), xs.name, anchor="middle")
-        self.text((LEFT, TOP - 3), ys.name, anchor="start")
+        self.text((LEFT, 12.0), ys.name, anchor="start")
 
     def x(self, value: float) -> float:
         """Place of a value on the axis across."""
@@ -74,6 +74,12 @@ class Canvas:
         x, y = place
         at = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
         self._parts.append(f'<text {at} fill="{colour}" font-size="12">{escape(words)}</text>')
+
+    def legend(self, names: Sequence[str]) -> None:
+        """Names of the lines, in their colours, above the picture."""
+        for number, name in enumerate(names):
+            place = (WIDTH - RIGHT - 54.0 * (len(names) - 1 - number), 12.0)
+            self.text(place, name, anchor="end", colour=LINES[number])
 
     def drawn(self) -> Markup:
         """The picture."""
@@ -123,7 +129,7 @@ def weeks(alerts: Sequence[AlertEvent], result: Result, unit: Unit) -> Markup:
     for value, colour in ((nominal, RED), (realised, INK)):
         canvas.line((LEFT, canvas.y(value)), (WIDTH - RIGHT, canvas.y(value)), colour, 1.5)
     told = f"nominal {nominal:.2f} a week (red), realised {realised:.2f} (black)"
-    canvas.text((WIDTH - RIGHT, TOP + 2), told, anchor="end")
+    canvas.text((WIDTH - RIGHT, 12.0), told, anchor="end")
     return canvas.drawn()
 
 
@@ -175,7 +181,7 @@ def spikes(rows: Sequence[Mapping[str, float | int | None]]) -> Markup:
             canvas.path(known, LINES[number])
             for length, share in known:
                 canvas.dot(length, share, LINES[number], 4.0, f"x{size:g}, {length:g} h: {share:.0%}")
-        canvas.text((LEFT + 12 + 56 * number, TOP + 12), f"x{size:g}", anchor="start", colour=LINES[number])
+    canvas.legend([f"x{size:g}" for size in SIZES])
     return canvas.drawn()
 
 
@@ -193,5 +199,5 @@ def detectability(areas: Sequence[Detectable]) -> Markup:
             rho = area.multiplier[length]
             if rho is not None:
                 canvas.dot(size, rho, LINES[number], 2.5, f"{area.area}: x{rho:g} for {length} h")
-        canvas.text((LEFT + 12 + 52 * number, TOP + 4), f"{length} h", anchor="start", colour=LINES[number])
+    canvas.legend([f"{length} h" for length in LENGTHS])
     return canvas.drawn()
