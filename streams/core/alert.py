@@ -23,11 +23,12 @@ class Evidence:
     """
     What an alert rests on, at one instant: the fields of :class:`schemas.events.AlertEvent` of the same names.
 
-    ``at`` is the tick it was weighed at. ``newest_at`` is when the newest contributing incident was received, None if
-    none is named.
+    ``at`` is the tick it was weighed at, ``over`` the areas that are counted together, ``newest_at`` when the newest
+    contributing incident was received, None if none is named.
     """
 
     at: Millis
+    over: tuple[str, ...]
     window: int
     observed: int
     expected: float
@@ -312,5 +313,6 @@ def alert_of(row: RowValue) -> AlertState:
 
 def _evidence_of(row: tuple[object, ...]) -> Evidence:
     named = dict(zip((field.name for field in fields(Evidence)), row, strict=True))
-    named["incidents"] = tuple(cast("list[str]", named["incidents"]))
+    for name in ("over", "incidents"):
+        named[name] = tuple(cast("list[str]", named[name]))
     return Evidence(**named)  # type: ignore[arg-type]  # what astuple() wrote, in the same order

@@ -63,7 +63,7 @@ class SentinelWatch:
     def _told(self, area: str, fresh: tuple[str, ...], newest_at: Millis, now: Millis) -> Transition:
         standing = next((a for a in self.alerts.values() if a.area == area and a.is_open), None)
         if standing is None:
-            evidence = self._evidence(fresh, newest_at, now)
+            evidence = self._evidence(area, fresh, newest_at, now)
             episode = Episode(opened_ms=now, areas=frozenset({area}), notified=0.0, above_ms=now)
             alert = AlertState(
                 alert_id=identity(self._prefix, area, now),
@@ -79,7 +79,7 @@ class SentinelWatch:
                 sentinel=True,
             )
             return self._keep(alert, AlertKind.OPENED, AlertReason.SENTINEL, "a single event", now)
-        evidence = self._evidence((*fresh, *standing.basis.incidents), newest_at, now)
+        evidence = self._evidence(area, (*fresh, *standing.basis.incidents), newest_at, now)
         episode = replace(standing.episode, above_ms=now)
         alert = replace(standing, evidence=evidence, basis=evidence, episode=episode)
         return self._keep(alert, AlertKind.UPDATED, AlertReason.MORE_INCIDENTS, f"{len(fresh)} more", now)
@@ -97,7 +97,7 @@ class SentinelWatch:
 
     def _weakened(self, alert: AlertState, left: tuple[str, ...], now: Millis) -> Transition:
         gone = len(alert.basis.incidents) - len(left)
-        evidence = self._evidence(left, alert.evidence.newest_at, now)
+        evidence = self._evidence(alert.area, left, alert.evidence.newest_at, now)
         after = replace(alert, evidence=evidence, basis=evidence)
         changed = f"{gone} incident{'s' if gone > 1 else ''} withdrawn, moved or reclassified"
         if left:
@@ -111,9 +111,10 @@ class SentinelWatch:
                 after = replace(alert, ended_at=now)
                 yield self._keep(after, AlertKind.ENDED, AlertReason.FELL_BELOW, "no further event for a day", now)
 
-    def _evidence(self, incidents: tuple[str, ...], newest_at: Millis | None, now: Millis) -> Evidence:
+    def _evidence(self, area: str, incidents: tuple[str, ...], newest_at: Millis | None, now: Millis) -> Evidence:
         return Evidence(
             at=now,
+            over=(area,),
             window=WINDOW,
             observed=len(incidents),
             expected=0.0,

@@ -142,7 +142,7 @@ class UnitWatch:
             basis=evidence,
             peak_score=score,
         )
-        return self._keep(alert, AlertKind.OPENED, AlertReason.FIRST, "opened", now)
+        return self._keep(alert, AlertKind.OPENED, AlertReason.FIRST, _beginning(alert), now)
 
     def _step(self, alert: AlertState, hot: Mapping[str, float], now: Millis) -> Iterator[Transition]:
         own = {area: self.scores[area] for area in alert.areas if area in self.scores} | dict(hot)
@@ -193,7 +193,7 @@ class UnitWatch:
         if not self.ledger.lowered:
             return
         for alert in sorted(self.alerts.values(), key=lambda alert: alert.alert_id):
-            lost = self.ledger.lowered.intersection(alert.areas)
+            lost = self.ledger.lowered.intersection(alert.basis.over)
             if lost and not alert.retracted and not alert.sentinel:
                 yield from self._weighed_again(alert, now)
 
@@ -201,7 +201,7 @@ class UnitWatch:
         basis = alert.basis
         if basis.at - basis.window * HOUR < now - KEPT:
             return
-        there = {each.incident_id for each in self.ledger.contributions(alert.areas, basis.at, basis.window)}
+        there = {each.incident_id for each in self.ledger.contributions(basis.over, basis.at, basis.window)}
         gone = [incident for incident in basis.incidents if incident not in there]
         if not gone:
             return
@@ -216,12 +216,19 @@ class UnitWatch:
             yield self._keep(after, AlertKind.UPDATED, AlertReason.CORRECTED, changed, now)
 
     def evidence(self, top: str, areas: Sequence[str], score: float, now: Millis) -> Evidence:
-        """What the score of *top* at *now* rests on, over all *areas* of the situation."""
+        """
+        What the score of *top* at *now* rests on.
+
+        Counted are all *areas* of the situation and the neighbours that the strongest hypothesis takes in with *top*:
+        a spike that is spread over several areas shows in none of them alone.
+        """
         why = self.model.explain(self._index[top], now)
-        named = self._named(areas, now, why.window_h)
-        others = [self.model.expected(self._index[area], now, why.window_h) for area in areas if area != top]
+        spread = sorted({*areas, *(self.unit.areas[member] for member in why.members)})
+        named = self._named(spread, now, why.window_h)
+        others = [self.model.expected(self._index[area], now, why.window_h) for area in spread if area != top]
         return Evidence(
             at=now,
+            over=tuple(spread),
             window=why.window_h,
             observed=why.observed + sum(each.observed for each in others),
             expected=round(why.expected + sum(each.expected for each in others), 4),
@@ -296,6 +303,11 @@ def severity_order(severity: str) -> int:
 
 def _stands(why: Explanation, threshold: float) -> bool:
     return why.score_without_newest >= threshold
+
+
+def _beginning(alert: AlertState) -> str:
+    beside = sorted(set(alert.evidence.over).difference(alert.areas))
+    return f"opened; counted with {', '.join(beside)} beside it" if beside else "opened"
 
 
 def _difference(before: AlertState, now: Evidence, joined: Iterable[str]) -> str:

@@ -119,7 +119,8 @@ def test_a_spike_opens_one_alert_in_its_area_and_the_alert_names_its_incidents()
     assert [event.area for event in opened] == ["C"]
     assert opened[0].observed > opened[0].upper > opened[0].expected
     assert opened[0].incidents
-    assert all(incident.startswith("s|C") for incident in opened[0].incidents)
+    from_c = [incident for incident in opened[0].incidents if incident.startswith("s|C")]
+    assert len(from_c) > len(opened[0].incidents) / 2
     assert opened[0].chance_days is not None
     assert opened[0].chance_days > 7 / 0.2 * 0.5
 
