@@ -80,6 +80,8 @@ class KafkaLog:
                 "linger.ms": 5,
                 "compression.type": "lz4",
                 "batch.num.messages": 10_000,
+                # a rejection holds a whole raw record, whose limit is librdkafka's own for the whole
+                "message.max.bytes": 2_097_152,
                 "queue.buffering.max.messages": 400_000,
                 "delivery.report.only.error": True,
                 "on_delivery": _leave_to_the_commit,

@@ -8,7 +8,7 @@ from typing import cast
 from schemas.errors import Malformed
 from schemas.events import Alert, AlertEvent, AreaCount, HourCount, Incident, Rejection, Tick
 from schemas.headers import CloudEvents, Headers, ce_type, origin_id
-from schemas.wire import Wire
+from schemas.wire import LARGEST, Wire
 from streams.batch import RawRecord
 from streams.core.stage import Output
 from streams.edge import Target
@@ -16,6 +16,8 @@ from streams.log import Headers as SentHeaders
 from streams.log import Sent
 
 REJECTED = "incidents.rejected"
+KEY_KEPT = 1 << 16
+"""Bytes of a key that a rejection keeps: it holds the key twice, and what the broker refuses would stop the stage."""
 
 
 class Outbox:
@@ -93,7 +95,7 @@ def _nothing(_value: object) -> None:
 
 
 def refusal(topic: str, partition: int, record: RawRecord, bad: Malformed) -> Output:
-    """Output that tells of bytes which are no record, with the bytes themselves."""
+    """Output that tells of bytes which are no record, with the bytes themselves, or as many as a rejection may hold."""
     rejection = Rejection(
         reason=bad.reason,
         detail=bad.detail,
@@ -102,7 +104,7 @@ def refusal(topic: str, partition: int, record: RawRecord, bad: Malformed) -> Ou
         offset=record.offset,
         received_at=record.timestamp,
         source="",
-        key=record.key,
-        value=record.value,
+        key=None if record.key is None else record.key[:KEY_KEPT],
+        value=None if record.value is None else record.value[:LARGEST],
     )
     return Output(REJECTED, "", rejection)

@@ -20,6 +20,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import FirebreakError
 from schemas.events import AreaCount, Millis
 from schemas.wire import Wire
+from streams.admin import Admin
 from streams.broker import EmbeddedBroker
 from streams.core.stage import Marker
 from streams.harvest import Accounts, Harvest
@@ -121,6 +122,8 @@ def _prepared(run: Run, stack: ExitStack) -> tuple[dict[str, str], Settings, Cat
         environment = environment_of(run, {"FIREBREAK_KAFKA_BROKERS": run.broker})
         settings = from_env(environment)
         catalogue = settings.catalogue(replay=True)
+        # a broker that is away is told in its own words, before anything waits for it
+        Admin(settings.kafka).metadata()
         stack.callback(_drop if not run.keep else _leave, settings, catalogue)
         make_topics(settings, catalogue)
         return environment, settings, catalogue
