@@ -27,7 +27,7 @@ from streams.demo.spikes import Spike, finds
 from streams.demo.view import View
 
 SYNTHETIC = "Everything here is made up: an exercise at the published rates of London. No incident ever happened."
-SVG_WIDTH = 118
+SVG_WIDTH = 124
 LEAST_BOUND = 15.0
 
 

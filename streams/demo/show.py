@@ -208,6 +208,7 @@ class Show:
         player.flush()
         while last is not None and watchman.clock < last and not self._late():
             watchman.rest()
+        self.progress.phase = "all played"
 
     def _pace(self, clock: Millis, player: Player, watchman: Watchman) -> None:
         if clock <= self.world.span.live:

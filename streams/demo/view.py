@@ -100,8 +100,8 @@ class View:
             (f"{self.time(event.clock)}  ", "dim"),
             (f"{kind:<12}", style),
             (f" {_words(event.group)} in {self._places(event.areas)}", "bold"),
+            (f" {mark}" if mark else "", "bold green"),
             (f": {self._finding(event)}", ""),
-            (f"  {mark}" if mark else "", "bold green"),
         ]
         line = Text.assemble(*parts)
         line.no_wrap, line.overflow = True, "ellipsis"
@@ -115,7 +115,7 @@ class View:
         found = f"{event.observed} in {event.window} h, expected {event.expected:.1f}"
         if event.chance_days is None:
             return found
-        return f"{found}; by chance about once in {event.chance_days:,.0f} days"
+        return f"{found}; by chance once in {event.chance_days:,.0f} days"
 
     def _places(self, codes: Sequence[str]) -> str:
         named = [self._name(code) for code in codes]

@@ -115,7 +115,7 @@ def test_what_can_t_be_told_is_not_called_quiet() -> None:
     [
         (
             opened(areas=("B",)),
-            "opened       robbery in Barnet: 12 in 6 h, expected 2.0; by chance about once in 90 days",
+            "opened       robbery in Barnet: 12 in 6 h, expected 2.0; by chance once in 90 days",
         ),
         (opened(chance_days=None), "expected 2.0\n"),
         (opened(areas=("B", "C", "D", "E")), "robbery in Barnet, Camden, D and 1 more"),

@@ -54,6 +54,11 @@ def test_an_alert_of_the_group_in_the_area_finds_the_spike() -> None:
     assert tally([SPIKE], [opened()], MONDAY, SPIKE.over) == Tally(injected=1, found=1, alerts=1, false_alerts=0)
 
 
+@pytest.mark.parametrize("clock", [ONSET, SPIKE.end + HOUR, SPIKE.end + DAY])
+def test_an_alert_until_a_day_after_the_end_finds_the_spike(clock: int) -> None:
+    assert tally([SPIKE], [opened(clock=clock)], MONDAY, SPIKE.over).found == 1
+
+
 @pytest.mark.parametrize("clock", [ONSET - HOUR, SPIKE.over + HOUR])
 def test_an_alert_before_or_long_after_is_false(clock: int) -> None:
     judged = tally([SPIKE], [opened(clock=clock)], MONDAY, SPIKE.over + DAY)
