@@ -15,7 +15,6 @@ from pathlib import Path
 from types import FrameType
 
 import click
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -205,9 +204,9 @@ def _live(screen: Screen, console: Console) -> Iterator[None]:
 def _draw(screen: Screen, svg: Path) -> None:
     canvas = Console(record=True, width=SVG_WIDTH, file=io.StringIO())
     canvas.print(screen.of_height(40))
+    picture = canvas.export_svg(title="firebreak demo")
     # without the fonts that it would fetch from elsewhere: a picture should call nobody
-    form = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-    canvas.save_svg(str(svg), title="firebreak demo", code_format=form)
+    svg.write_text(re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL), encoding="utf-8")
 
 
 def _write(outcome: Outcome, out: str) -> None:
