@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # exported, without saying so
 from support.certificates import Authority
 from support.kafka import KafkaCluster
+from support.tokens import TokenEndpoint
 
 from schemas.connection import KafkaSettings
 from schemas.errors import UsageError
@@ -161,6 +162,17 @@ def variables(cluster: KafkaCluster, security: str) -> dict[str, str]:
     return found | {f"FIREBREAK_KAFKA_{name}": str(path) for name, path in files.items()}
 
 
+async def topics_seen(settings: Settings) -> set[str]:
+    """What a consumer of aiokafka may see."""
+    consumer = AIOKafkaConsumer(**credentials.aiokafka(settings.kafka))
+    await consumer.start()
+    try:
+        found: set[str] = await consumer.topics()
+        return found
+    finally:
+        await consumer.stop()
+
+
 SECURITIES = ["plain", "scram-sha-256", "scram-sha-512", "mtls"]
 
 
@@ -177,18 +189,47 @@ def test_librdkafka_gets_in_by_every_way(secure_kafka: KafkaCluster, guarded: st
 
 @pytest.mark.parametrize("security", SECURITIES)
 def test_aiokafka_gets_in_by_every_way(secure_kafka: KafkaCluster, security: str) -> None:
-    settings = from_env(variables(secure_kafka, security))
+    assert asyncio.run(topics_seen(from_env(variables(secure_kafka, security)))) == set()
 
-    async def ask() -> set[str]:
-        consumer = AIOKafkaConsumer(**credentials.aiokafka(settings.kafka))
-        await consumer.start()
-        try:
-            found: set[str] = await consumer.topics()
-            return found
-        finally:
-            await consumer.stop()
 
-    assert asyncio.run(ask()) == set()
+DORA = "dora-secret"
+
+
+@pytest.fixture
+def tokens() -> Iterator[TokenEndpoint]:
+    with TokenEndpoint("dora", DORA) as endpoint:
+        yield endpoint
+
+
+def by_token(cluster: KafkaCluster, endpoint: TokenEndpoint, secret: str) -> Settings:
+    return from_env(
+        {
+            "FIREBREAK_KAFKA_BROKERS": cluster.sasl_bootstrap,
+            "FIREBREAK_KAFKA_SECURITY": "oauthbearer",
+            "FIREBREAK_KAFKA_CA_FILE": str(cluster.authority.ca_file),
+            "FIREBREAK_KAFKA_OAUTH_TOKEN_ENDPOINT": endpoint.url,
+            "FIREBREAK_KAFKA_OAUTH_CLIENT_ID": "dora",
+            "FIREBREAK_KAFKA_OAUTH_CLIENT_SECRET": secret,
+        }
+    )
+
+
+def test_librdkafka_gets_in_by_token(secure_kafka: KafkaCluster, tokens: TokenEndpoint) -> None:
+    assert len(Admin(by_token(secure_kafka, tokens, DORA).kafka).metadata().brokers) == 1
+
+
+def test_aiokafka_gets_in_by_token(secure_kafka: KafkaCluster, tokens: TokenEndpoint) -> None:
+    assert asyncio.run(topics_seen(by_token(secure_kafka, tokens, DORA))) == set()
+    assert tokens.asked == 1
+
+
+def test_a_secret_that_the_token_endpoint_refuses_is_one_clear_line(
+    secure_kafka: KafkaCluster, tokens: TokenEndpoint
+) -> None:
+    settings = by_token(secure_kafka, tokens, "wrong")
+
+    with pytest.raises(UsageError, match=r"does not let us in: .*invalid_client.*; check the user and its password"):
+        Admin(settings.kafka).metadata(10)
 
 
 def called(*arguments: str, **environ: str) -> Result:

@@ -310,13 +310,17 @@ class KafkaCluster:
         store.write_bytes(server.key.read_bytes() + server.cert.read_bytes())
         store.chmod(0o600)
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        by_token = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
+        bearer = f'{by_token} required unsecuredLoginStringClaim_sub="kafka";'
         plain = " ".join(f'user_{user}="{password}"' for user, password in self._users.items())
         module = "org.apache.kafka.common.security.plain.PlainLoginModule"
         return {
-            "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512,SCRAM-SHA-256",
+            "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512,SCRAM-SHA-256,OAUTHBEARER",
             "listener.name.sasl.plain.sasl.jaas.config": f"{module} required {plain};",
             "listener.name.sasl.scram-sha-512.sasl.jaas.config": scram,
             "listener.name.sasl.scram-sha-256.sasl.jaas.config": scram,
+            # takes unsigned tokens at their word: enough to see that clients fetch and send them
+            "listener.name.sasl.oauthbearer.sasl.jaas.config": bearer,
             "listener.name.mtls.ssl.client.auth": "required",
             "listener.name.mtls.ssl.principal.mapping.rules": "RULE:^CN=([^,]+).*$/$1/,DEFAULT",
             "ssl.keystore.type": "PEM",
