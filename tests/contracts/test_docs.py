@@ -138,6 +138,21 @@ def test_a_command_in_a_block_could_be_typed(typed: Typed, tmp_path: Path, monke
     command.make_context(name, list(left))
 
 
+def _all_options(command: click.Command) -> set[str]:
+    if not isinstance(command, click.Group):
+        return _options(command)
+    context = click.Context(command)
+    inner = [command.get_command(context, name) for name in command.list_commands(context)]
+    return _options(command).union(*(_all_options(each) for each in inner if each is not None))
+
+
+def test_an_option_that_is_named_alone_is_one_of_some_command() -> None:
+    spans = [span for page in PAGES for span in SPANS.findall(FENCED.sub("", page.read_text("utf-8")))]
+    told = {span.split()[0] for span in spans if span.startswith("--")}
+    assert told
+    assert told <= _all_options(firebreak)
+
+
 def test_make_targets_on_the_pages_exist() -> None:
     told = {
         target
