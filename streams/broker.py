@@ -192,9 +192,9 @@ class EmbeddedBroker:
         process, self._process = self._process, None
         if process is None:
             return
-        # the process may have ended by itself, and then what it did not read is of no use
+        # the end of its input is the end of the broker
         try:
-            process.communicate("quit\n", timeout=END_WITHIN)
+            process.communicate(timeout=END_WITHIN)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -253,14 +253,14 @@ class EmbeddedBroker:
 
 def serve(arguments: list[str], commands: Iterable[str], say: Callable[[str], None]) -> None:
     """
-    Run the cluster until *commands* end or say ``quit``.
+    Run the cluster until *commands* end.
 
     Parameters
     ----------
     arguments
         ``--brokers N`` or nothing, then ``TOPIC:PARTITIONS`` ...
     commands
-        ``create TOPIC PARTITIONS``, ``down N``, ``up N``, ``rtt N MS``, ``fail API ERROR TIMES``, ``quit``.
+        ``create TOPIC PARTITIONS``, ``down N``, ``up N``, ``rtt N MS``, ``fail API ERROR TIMES``.
     say
         Told the address, then one answer a command: ``done``, or what is wrong.
 
@@ -273,8 +273,6 @@ def serve(arguments: list[str], commands: Iterable[str], say: Callable[[str], No
     say(cluster.bootstrap)
     for command in commands:
         words = command.split()
-        if words == ["quit"]:
-            return
         say(_obeyed(cluster, words))
 
 
@@ -292,7 +290,7 @@ def _obeyed(cluster: MockCluster, words: list[str]) -> str:
             case ["fail", api, error, times]:
                 cluster.fail(int(api), int(error), int(times))
             case _:
-                return f"{_FAILED}there are create, down, up, rtt, fail and quit"
+                return f"{_FAILED}there are create, down, up, rtt and fail"
     except (NoEmbeddedBroker, ValueError) as error:
         return f"{_FAILED}{error}"
     return "done"

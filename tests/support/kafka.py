@@ -310,8 +310,8 @@ class KafkaCluster:
         store.write_bytes(server.key.read_bytes() + server.cert.read_bytes())
         store.chmod(0o600)
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-        by_token = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
-        bearer = f'{by_token} required unsecuredLoginStringClaim_sub="kafka";'
+        oauth = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
+        bearer = f'{oauth} required unsecuredLoginStringClaim_sub="kafka";'
         plain = " ".join(f'user_{user}="{password}"' for user, password in self._users.items())
         module = "org.apache.kafka.common.security.plain.PlainLoginModule"
         return {
