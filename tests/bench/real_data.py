@@ -118,7 +118,7 @@ CASES: Mapping[str, Case] = {
         pack=chicago, cells=community_cells, first="2018-04-15", until="2018-08-08", alerts_per_week=None
     ),
     "london-2020": Case(
-        pack="london", cells=borough_cells, first="2020-01-01", until="2020-09-01", alerts_per_week=None
+        pack="london", cells=borough_cells, first="2020-01-01", until="2020-09-01", alerts_per_week=0.25
     ),
 }
 
