@@ -42,7 +42,7 @@ seed_option = click.option("--seed", type=click.IntRange(0), default=1, show_def
 
 @contextmanager
 def progress() -> Iterator[Step]:
-    """A bar for each step, on standard error."""
+    """A bar for each step, on standard error; one that moves to and fro for a step of no known parts (0)."""
     columns = (
         TextColumn("{task.description:<28}"),
         BarColumn(),
@@ -53,8 +53,8 @@ def progress() -> Iterator[Step]:
     with Progress(*columns, console=Console(stderr=True)) as bars:
 
         def step(name: str, parts: int) -> Told:
-            task = bars.add_task(name, total=parts)
-            return lambda done: bars.advance(task, done)
+            task = bars.add_task(name, total=parts or None)
+            return lambda done: bars.update(task, advance=done, total=parts or done)
 
         yield step
 

@@ -20,7 +20,7 @@ from streams.core.detection.unit import Unit
 
 Told = Callable[[int], None]
 Step = Callable[[str, int], Told]
-"""Begins a step of so many parts, and answers what is told of each part done."""
+"""Begins a step of so many parts (0: not known), and answers what is told of the parts done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def calibrated(
 ) -> tuple[Calibration, int]:
     """Thresholds that keep *budget*, by null years of *models*; and how many years."""
     years = budget.years([model.unit for model in models])
-    told = step(f"calibrate on {years} null years", 1)
+    told = step(f"calibrate on {years} null years", 0)
     answer = calibrate(
         models, np.random.default_rng([seed, 1]), alerts_per_week=budget.weekly, fixed=budget.own, years=years
     )
