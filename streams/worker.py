@@ -17,12 +17,10 @@ import faust
 import structlog
 from confluent_kafka import murmur2
 
-from schemas.catalogue import Catalogue
 from schemas.errors import UsageError
 from schemas.events import Tense
 from schemas.wire import Wire
 from streams import credentials
-from streams.admin import Admin
 from streams.agents.common import Outbox
 from streams.agents.count import CountEdge
 from streams.agents.detect import DetectEdge
@@ -42,7 +40,7 @@ from streams.partition import StageSpec
 from streams.regions.loader import load
 from streams.settings import Settings, from_env
 from streams.ticks import Ticker
-from streams.topics import verify
+from streams.topics import STAGE_TOPICS, verify
 from streams.transport.host import Feeding
 
 ValueT = TypeVar("ValueT")
@@ -65,22 +63,19 @@ def partition_of(region: str, partitions: int) -> int:
     return int(murmur2(region.encode(), partitions))
 
 
-def real_counts(settings: Settings, catalogue: Catalogue) -> Mapping[str, int]:
+def verified_counts(settings: Settings, stage: str) -> Mapping[str, int]:
     """
-    Partition counts as the broker has them, by topic id.
+    Partition counts, by catalogue id, of the topics that *stage* uses: on the broker they are as the settings say.
 
     Raises
     ------
     UsageError
-        A topic is missing, or no broker lets us in.
+        A topic is missing or differs, or no broker lets us in.
 
     """
-    there = Admin(settings.kafka).topics(BROKER_WITHIN)
-    missing = [spec.name for spec in catalogue.values() if spec.name not in there]
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise UsageError(f"topic {missing[0]}{more} is missing: run `firebreak topics apply` first")
-    return {topic: there[spec.name] for topic, spec in catalogue.items()}
+    verify(settings, stage, patience=BROKER_WITHIN)
+    catalogue = settings.catalogue()
+    return {topic: catalogue[topic].partitions for topic in STAGE_TOPICS[stage]}
 
 
 class Edges:
@@ -93,10 +88,11 @@ class Edges:
         self._regions = regions
         self._wire = Wire.builtin()
         catalogue = settings.catalogue()
-        targets = {topic: Target(catalogue[topic].name, counts[topic]) for topic in catalogue}
+        targets = {topic: Target(catalogue[topic].name, count) for topic, count in counts.items()}
         self._outbox = Outbox(self._wire, targets, stage)
         self._places = PackPlaces(regions) if stage == "enrich" else None
-        self._inbox_of = {region.name: partition_of(region.name, counts["detect.inbox"]) for region in regions}
+        inboxes = counts.get("detect.inbox", 1)
+        self._inbox_of = {region.name: partition_of(region.name, inboxes) for region in regions}
 
     def __call__(self, partition: int) -> Edge:
         """Make the edge of *partition*."""
@@ -188,9 +184,7 @@ def end_process(error: BaseException) -> NoReturn:
 
 def build(settings: Settings, stage: str, kafka: Log | None = None) -> tuple[faust.App, StageMetrics]:
     """Wire one stage; nothing runs yet."""
-    verify(settings, stage)
-    catalogue = settings.catalogue()
-    counts = real_counts(settings, catalogue)
+    counts = verified_counts(settings, stage)
     regions = [load(name) for name in settings.regions]
     spec = spec_of(settings, stage, counts, Edges(settings, stage, counts, regions))
     metrics = StageMetrics(stage, INPUTS[stage], time.time)
