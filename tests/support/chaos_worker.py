@@ -92,8 +92,8 @@ def read_uncommitted() -> None:
 
 
 def group_offset() -> None:
-    """Reading goes on where the group was told, not where the journal says."""
-    real = partition.open_partition
+    """The group is told what was read, and reading goes on there, not where the journal says."""
+    real, feeding = partition.open_partition, Feeding
 
     def opened(spec: Any, number: int, log: Any, still_mine: Any) -> Partition:
         found = real(spec, number, log, still_mine)
@@ -105,7 +105,12 @@ def group_offset() -> None:
             found.next = told.offset
         return found
 
+    def read_to(self: ownership.Ownership) -> dict[int, int]:
+        return {number: owned.partition.next for number, owned in self._owned.items()}
+
     _replace_open(opened)
+    patch.object(ownership.Ownership, "positions", read_to).start()
+    patch.object(worker, "Feeding", lambda **given: feeding(**{**given, "tell_group": 0.1})).start()
 
 
 def memory_kept() -> None:
