@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,11 +13,20 @@ from subprocess import CompletedProcess
 from typing import NamedTuple
 
 import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, without saying so
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
 from support.builders import MINUTE, NOON, notification
 from support.commands import run
+from support.kafka import KafkaCluster
 from support.ports import free_ports
 from support.toytown import write_pack
 
+from schemas.catalogue import TopicSpec
 from schemas.events import DAY, UNKNOWN_AREA, Incident, Kind, Millis, Notification, Rejection
 from schemas.wire import Wire
 from streams.agents.common import KEY_KEPT, Outbox
@@ -26,7 +36,8 @@ from streams.core.places import PackPlaces
 from streams.core.stage import Output
 from streams.edge import Target
 from streams.regions.loader import load
-from streams.settings import from_env
+from streams.settings import Settings, from_env
+from streams.workers import Workers
 
 WIRE = Wire.builtin()
 RECEIVED = NOON + 5 * MINUTE
@@ -197,6 +208,53 @@ def test_the_rejection_of_ten_megabytes_is_small_enough_for_its_topic(gate: Gate
     limit = from_env({}).catalogue()["incidents.rejected"].configs["max.message.bytes"]
     # batch header, record header and lengths take well under a hundred bytes
     assert len(sent.key or b"") + len(sent.value or b"") + 100 < int(limit)
+
+
+@pytest.mark.parametrize("size", [1_048_000, 10 * MEGABYTE])
+def test_a_record_as_large_as_a_real_broker_takes_stops_no_worker(
+    kafka: KafkaCluster, own_topics: Callable[..., Settings], pack: Path, size: int
+) -> None:
+    prefix = f"large{size}"
+    settings = own_topics(replay=True, FIREBREAK_TOPIC_PREFIX=prefix)
+    config, topics = settings.kafka.librdkafka(), settings.catalogue(replay=True)
+    _allow_records_of(12 * MEGABYTE, config, topics["incidents.raw"].name)
+    producer = Producer({**config, "message.max.bytes": 12 * MEGABYTE})
+    for key, value in [(b"met.cad|bad", b"\0" * size), (b"met.cad|next", b"x")]:
+        producer.produce(topics["incidents.raw"].name, value, key, partition=0)
+    assert producer.flush(60) == 0
+    environ = {"FIREBREAK_KAFKA_BROKERS": kafka.bootstrap, "FIREBREAK_TOPIC_PREFIX": prefix}
+
+    with Workers({**environ, "FIREBREAK_REGIONS": str(pack), "FIREBREAK_TICK_PERIOD": "off"}) as workers:
+        rejected = _rejections(2, config, topics["incidents.rejected"], workers)
+
+    assert {(each.key, each.offset, len(each.value or b"")) for each in rejected} == {
+        (b"met.cad|bad", 0, min(size, MEGABYTE)),
+        (b"met.cad|next", 1, 1),
+    }
+    assert workers.restarts == 0
+
+
+def _allow_records_of(size: int, config: Mapping[str, str | int | float | bool], topic: str) -> None:
+    most = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[most])
+    # kept in a name: an administrator that is thrown away takes its answers with it
+    admin = AdminClient(dict(config))
+    admin.incremental_alter_configs([resource])[resource].result(30)
+
+
+def _rejections(
+    count: int, config: Mapping[str, str | int | float | bool], topic: TopicSpec, workers: Workers
+) -> list[Rejection]:
+    found: list[Rejection] = []
+    reader = Consumer({**config, "group.id": "large", "isolation.level": "read_committed"})
+    reader.assign([TopicPartition(topic.name, partition, 0) for partition in range(topic.partitions)])
+    deadline = time.monotonic() + 120
+    while len(found) < count and time.monotonic() < deadline:
+        workers.supervise()
+        messages = reader.consume(10, 0.2)
+        found += [WIRE.rejection.decode(each.value() or b"") for each in messages if each.error() is None]
+    reader.close()
+    return found
 
 
 def test_a_revision_that_goes_backwards_changes_nothing(gate: Gate) -> None:
