@@ -54,6 +54,13 @@ def test_rows_of_equal_content_are_incidents_of_their_own(rows: list[tuple[str, 
         assert Counter(refs(told_apart([path, path], profile())[0])) == dict.fromkeys(found, 2)
 
 
+def test_where_a_cell_ends_is_part_of_the_content(tmp_path: Path) -> None:
+    one = written(tmp_path, [("2020-01-01", "ab", "c")], "when", "what", "where")
+    other = written(tmp_path, [("2020-01-01", "a", "bc")], "when", "what", "where")
+
+    assert refs(told_apart([one], profile())[0]) != refs(told_apart([other], profile())[0])
+
+
 def test_only_the_columns_of_the_identity_decide(tmp_path: Path) -> None:
     first = written(tmp_path, [("2020-01-01", "a", "x", "no")], "when", "what", "where", "arrest")
     later = written(tmp_path, [("2020-01-01", "a", "x", "yes")], "when", "what", "where", "arrest")

@@ -150,6 +150,12 @@ def test_a_quote_that_is_never_closed_costs_its_own_line_only(tmp_path: Path) ->
     assert found == (["a"] * 20_001 + ["c", "a"], [("corrupt", 3)])
 
 
+def test_rows_after_a_stray_quote_keep_their_order(tmp_path: Path) -> None:
+    rows = "".join(f"2020-01-01,{what},x\n" for what in "abcdef")
+
+    assert read(tmp_path, HEADER + '2020-01-01,"z,x\n' + rows) == (list("abcdef"), [("corrupt", 2)])
+
+
 def test_a_line_is_counted_where_its_record_begins(tmp_path: Path) -> None:
     content = HEADER + '2020-01-01,a,"x\ny\nz"\n' + "\n" + "soon,a,x\n" + '2020-01-01,"a\nb"c,x\n' + "2020-01-01,a\n"
 
@@ -225,6 +231,14 @@ def test_an_object_that_is_no_notification_has_a_reason(tmp_path: Path, line: st
     found = read(tmp_path, good + "\n" + line, profile(**JSONL), "f.jsonl")  # type: ignore[arg-type]  # fields
 
     assert found == (["a"], [(reason, 3)])
+
+
+def test_a_closed_profile_knows_all_keys(tmp_path: Path) -> None:
+    lines = json_lines({"when": "2020-01-01", "what": "a"}, {"when": "2020-01-01", "what": "a", "name": "Jane"})
+
+    found = read(tmp_path, lines, profile(format="jsonl", closed=True), "f.jsonl")
+
+    assert found == (["a"], [("bad_value", 2)])
 
 
 def test_files_are_joined_in_the_order_in_which_rows_became_known(tmp_path: Path) -> None:

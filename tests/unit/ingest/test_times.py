@@ -98,6 +98,26 @@ def test_where_clocks_change_the_first_of_two_is_meant_and_the_skipped_moves_on(
     assert time_parser("auto", ZoneInfo(zone))(wall) == utc(instant)
 
 
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("Europe/London", "2020-03-29"),
+        ("Europe/London", "2020-10-25"),
+        ("America/St_Johns", "2008-11-02"),
+        ("Australia/Lord_Howe", "2020-04-05"),
+        ("Australia/Lord_Howe", "2020-10-04"),
+    ],
+)
+def test_every_minute_of_a_day_on_which_clocks_change_is_as_the_zone_says(zone: str, day: str) -> None:
+    parse = time_parser("iso", ZoneInfo(zone))
+    texts = [f"{day} {minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60)]
+
+    found = [parse(text) for text in texts]
+
+    said = [dt.datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000 for text in texts]
+    assert found == said
+
+
 def test_numbers_are_milliseconds_unless_seconds_are_asked_for() -> None:
     zone = ZoneInfo("UTC")
 
