@@ -171,7 +171,8 @@ class Detect:
             watch = self._watches.get(key)
             if watch is not None and key[0] == plan.region:
                 yield from self._unit(plan, watch, now, before, everything=everything)
-        yield Output(COUNTS, f"heartbeat|{plan.region}", heartbeat(plan.region, now))
+        if self._counts:
+            yield Output(COUNTS, f"heartbeat|{plan.region}", heartbeat(plan.region, now))
 
     def _unit(
         self, plan: RegionPlan, watch: UnitWatch, now: Millis, before: Millis | None, *, everything: bool

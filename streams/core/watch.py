@@ -115,7 +115,7 @@ class UnitWatch:
         for alert in self._standing():
             mine = {area: hot.pop(area) for area in sorted(self._near.around(alert.areas) & hot.keys())}
             yield from self._step(alert, mine, now)
-        for group in self._near.groups(hot):
+        for group in self._near.groups(hot) if hot else ():
             yield self._opened(group, hot[group[0]], now)
 
     def _ready(self, area: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -126,6 +127,9 @@ def replay(
     bad = len(harvest.rejections)
     moments = _watched(play(arrivals, tick), len(arrivals), not quiet)
     if through == "core":
+        # what is there now stays; millions of small values should not wake the collector
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 100)
         accounts = through_core(moments, [pack], harvest)
     else:
         if logs is not None:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 HOUR_MS = 3_600_000
 DAY = 24
 WEEK = 168
+HOURS_KEPT = 4096
+"""Local times remembered: the same few weeks are asked for again and again."""
 
 
 def current_hour(now_ms: int) -> int:
@@ -27,13 +29,23 @@ class LocalTime:
     def __init__(self, zone: str, day_starts: int) -> None:
         self._zone = ZoneInfo(zone)
         self._day_starts = day_starts
+        self._local: dict[int, int] = {}
 
     def local_hour(self, hour: int) -> int:
         """Hours of local wall time since the epoch, at the start of the UTC hour *hour*."""
+        known = self._local.get(hour)
+        if known is not None:
+            return known
+        if len(self._local) >= HOURS_KEPT:
+            self._local.clear()
+        self._local[hour] = known = hour + self._offset(hour)
+        return known
+
+    def _offset(self, hour: int) -> int:
         offset = dt.datetime.fromtimestamp(hour * 3600, self._zone).utcoffset()
         if offset is None:  # a zone always knows its offset; the type does not
             raise ValueError(f"zone {self._zone.key} has no offset")
-        return hour + int(offset.total_seconds() // 3600)
+        return int(offset.total_seconds() // 3600)
 
     def day_of(self, hour: int) -> int:
         """Local day in which the UTC hour *hour* falls."""
