@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from schemas.environment import DURATION
 from schemas.errors import UsageError
-from schemas.events import Millis, Rejection
+from schemas.events import Millis
 from streams.harvest import Harvest, Totals
 from streams.ingest.arrival import Arrival, BadRow
 from streams.ingest.loading import load_profile
@@ -47,22 +47,8 @@ def _told_apart(rows: Iterable[Arrival | BadRow], harvest: Harvest) -> list[Arri
         if isinstance(row, Arrival):
             arrivals.append(row)
         else:
-            harvest.see(_rejection(row))
+            harvest.see(row.rejection(0))
     return arrivals
-
-
-def _rejection(row: BadRow) -> Rejection:
-    return Rejection(
-        reason=row.reason,
-        detail=f"line {row.line}: {row.detail}",
-        topic=row.file,
-        partition=0,
-        offset=row.line,
-        received_at=0,
-        source=row.source,
-        key=None,
-        value=row.raw.encode(),
-    )
 
 
 def _watched(moments: Iterable[Arrival | TickAt], total: int, shown: bool) -> Iterator[Arrival | TickAt]:
