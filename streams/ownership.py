@@ -24,6 +24,9 @@ ValueT = TypeVar("ValueT")
 
 log = structlog.get_logger(__name__)
 
+CLAIM_WITHIN = 5.0
+"""Seconds that a revocation waits for the fencing of a former owner that is under way."""
+
 
 class InThread(Protocol):
     """Runs a blocking call beside the event loop."""
@@ -94,6 +97,22 @@ class _Owned:
         return Placement(self.partition.next, self.term)
 
 
+class _Tenure:
+    """The opening of one partition, as long as nothing was revoked since it began."""
+
+    def __init__(self, still: Callable[[], bool]) -> None:
+        self._still = still
+        self._loop = asyncio.get_running_loop()
+        self.over = asyncio.Event()
+        """The former owner is fenced, or will not be by us."""
+
+    def __call__(self) -> bool:
+        return self._still()
+
+    def claimed(self) -> None:
+        self._loop.call_soon_threadsafe(self.over.set)
+
+
 class Ownership:
     """
     All partitions of one stage that this worker owns.
@@ -135,6 +154,7 @@ class Ownership:
         self._epoch = 0
         self._terms = 0
         self._source: Source | None = None
+        self._claims: set[_Tenure] = set()
         self._reopening: set[asyncio.Task[None]] = set()
         self.dropped = 0
         """Batches that came for an earlier owner."""
@@ -185,7 +205,13 @@ class Ownership:
         for each in owned:
             self._retire(each)
         await self._close(each.partition for each in owned)
+        await self._let_claims_end()
         self._meter.owns(0)
+
+    async def _let_claims_end(self) -> None:
+        # a claim that is under way when its partition is revoked would fence the next owner if it came after that one's
+        for claim in tuple(self._claims):
+            await _within(claim.over, CLAIM_WITHIN)
 
     async def deliver(self, batch: Batch) -> None:
         """Take a batch in; waits while too many outputs wait for their commit."""
@@ -279,9 +305,13 @@ class Ownership:
     async def _open(self, number: int, epoch: int) -> Partition:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        opened = await self._in_thread(
-            lambda: open_partition(self.spec, number, self._log, lambda: epoch == self._epoch)
-        )
+        tenure = _Tenure(lambda: epoch == self._epoch)
+        self._claims.add(tenure)
+        try:
+            opened = await self._in_thread(lambda: open_partition(self.spec, number, self._log, tenure))
+        finally:
+            self._claims.discard(tenure)
+            tenure.over.set()
         self._meter.restored(opened.restored_rows, loop.time() - begun)
         return opened
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from schemas.errors import Fatal, UsageError
 from streams.batch import Batch
@@ -161,7 +161,19 @@ class Partition:
         self._producer.close()
 
 
-def open_partition(spec: StageSpec, number: int, log: Log, still_mine: Callable[[], bool]) -> Partition:
+class Tenure(Protocol):
+    """What the one who opens a partition is asked and told, from the thread that opens it."""
+
+    def __call__(self) -> bool:
+        """Whether the partition is still to be opened."""
+        ...
+
+    def claimed(self) -> None:
+        """Take notice that the former owner is fenced: nothing that comes now can fence another."""
+        ...
+
+
+def open_partition(spec: StageSpec, number: int, log: Log, still_mine: Tenure) -> Partition:
     """
     Take a partition over: fence its former owner, then read its journal to the end that it has *after* that.
 
@@ -176,6 +188,7 @@ def open_partition(spec: StageSpec, number: int, log: Log, still_mine: Callable[
 
     """
     producer = _patiently(lambda: log.producer(f"{spec.transactional_prefix}-{spec.name}-{number}"), still_mine)
+    still_mine.claimed()
     try:
         return _restored(spec, number, log, producer, still_mine)
     except BaseException:
@@ -183,7 +196,7 @@ def open_partition(spec: StageSpec, number: int, log: Log, still_mine: Callable[
         raise
 
 
-def _restored(spec: StageSpec, number: int, log: Log, producer: Producer, still_mine: Callable[[], bool]) -> Partition:
+def _restored(spec: StageSpec, number: int, log: Log, producer: Producer, still_mine: Tenure) -> Partition:
     edge = spec.edge_for(number)
     stage = edge.stage
     snapshot = _patiently(lambda: fold(log.read(spec.journal, number)), still_mine)
