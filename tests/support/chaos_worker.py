@@ -12,8 +12,7 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable
 from typing import Any
 from unittest.mock import patch
 
@@ -113,20 +112,6 @@ def group_offset() -> None:
     patch.object(worker, "Feeding", lambda **given: feeding(**{**given, "tell_group": 0.1})).start()
 
 
-def memory_kept() -> None:
-    """A partition that comes back finds what this process had of it."""
-    real = partition.open_partition
-    edges: Mapping[str, Any] = {}
-
-    def opened(spec: Any, number: int, log: Any, still_mine: Any) -> Partition:
-        kept = edges.get(spec.name) or cache(spec.edge_for)
-        edges[spec.name] = kept  # type: ignore[index]  # a dictionary
-        object.__setattr__(spec, "edge_for", kept)
-        return real(spec, number, log, still_mine)
-
-    _replace_open(opened)
-
-
 def _replace_open(opened: Any) -> None:
     patch.object(ownership, "open_partition", opened).start()
 
@@ -135,7 +120,6 @@ BUGS = {
     "no transactions": without_transactions,
     "read uncommitted": read_uncommitted,
     "group offset": group_offset,
-    "memory kept": memory_kept,
 }
 
 
