@@ -58,3 +58,7 @@ SEED_FROM ?= 0
 .PHONY: sim
 sim: $(STAMP) ## deterministic simulation: SEEDS=1000 SEED_FROM=0
 	PYTHONPATH=tests $(BIN)/python -m support.simulation.run --seeds $(SEEDS) --from $(SEED_FROM)
+
+.PHONY: contracts
+contracts: $(STAMP) ## schemas, AsyncAPI, rules, routes, dashboards, manifests, links: a line a check
+	@PYTHONPATH=tests $(BIN)/python -m support.contracts

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import NoReturn
 
 import pytest
 from support.jars import NoKafka
 from support.kafka import KafkaCluster, make_archive
+from support.missing import missing
 from support.redis import NoRedis, RedisServer
 
 from streams.admin import Admin
 from streams.broker import EmbeddedBroker
 from streams.settings import Settings, from_env
 from streams.topics import apply
-
-
-def missing(why: Exception) -> NoReturn:
-    """Skip, saying what is missing; in CI nothing may be missing."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{why}", pytrace=False)
-    pytest.skip(f"{why}")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beside Python: Java 17 and Maven for a real Kafka, OpenSSL for its certificates, Redis, and
-# Python's own venv. On Debian and Ubuntu, as root; does nothing where all of it is there.
+# What the tests need beside Python: Java 17 and Maven for a real Kafka, OpenSSL for its certificates, Redis, Node
+# for judges of contracts that are published for it only, and Python's own venv. On Debian and Ubuntu, as root; does nothing where all of it is there.
 set -euo pipefail
 
 declare -A package=(
@@ -10,6 +10,8 @@ declare -A package=(
   [redis-server]=redis-server
   [setpriv]=util-linux
   [make]=make
+  [node]=nodejs
+  [npm]=npm
 )
 
 wanted=()
