@@ -1,1 +1,1 @@
-"""What reads firebreak's topics: notifier, projector, console, archive."""
+"""Readers of the public topics: what people and other systems are told. They meet the stages only at topics."""
