@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What the tests need beside Python: Java 17 and Maven for a real Kafka, OpenSSL for its certificates, Redis, Node
-# for judges of contracts that are published for it only, and Python's own venv. On Debian and Ubuntu, as root; does nothing where all of it is there.
+# What the tests need beside Python: Java 17 and Maven for a real Kafka, OpenSSL for its certificates, Redis, Prometheus
+# and Alertmanager, Node for judges of contracts that are published for it only, and Python's own venv.
+# On Debian and Ubuntu, as root; does nothing where all of it is there.
 set -euo pipefail
 
 declare -A package=(
@@ -12,6 +13,9 @@ declare -A package=(
   [make]=make
   [node]=nodejs
   [npm]=npm
+  [prometheus]=prometheus
+  [promtool]=prometheus
+  [alertmanager]=prometheus-alertmanager
 )
 
 wanted=()
