@@ -68,7 +68,7 @@ class Groups:
         """
         listed = self._client.list_consumer_groups(request_timeout=CALL_WITHIN).result()
         if listed.errors and not listed.valid:
-            raise listed.errors[0]
+            raise KafkaException(listed.errors[0])
         names = [each.group_id for each in listed.valid if each.group_id.startswith(self._prefix)]
         if not names:
             return {}
