@@ -292,14 +292,18 @@ class CommandKind(StrEnum):
     CLOSE = "CLOSE"
     REOPEN = "REOPEN"
     CALIBRATE = "CALIBRATE"
+    LINK = "LINK"
+    UNLINK = "UNLINK"
+    PLAN = "PLAN"
 
 
 class Command(NamedTuple):
     """
     A person's command, idempotent by ``command_id``, in the same log as the counts.
 
-    ``until`` ends a snooze or a silence. ``area`` and ``group`` (either may be "" for all) say what a silence covers.
-    ``body`` carries a calibration (JSON) for CALIBRATE, else "".
+    ``until`` ends a snooze, a silence or a planned event, which begins at ``since``. ``area`` and ``group`` (either may
+    be "" for all) say what a silence or a planned event covers. ``body`` carries a calibration (JSON) for CALIBRATE,
+    else "". ``incidents`` of LINK are one event and count as the first of them; those of UNLINK are apart again.
     """
 
     command_id: str
@@ -317,6 +321,8 @@ class Command(NamedTuple):
     outcome: str = ""
     action: str = ""
     body: str = ""
+    since: Millis | None = None
+    incidents: tuple[str, ...] = ()
 
 
 class Severity(StrEnum):
@@ -376,6 +382,10 @@ class AlertKind(StrEnum):
     CLOSED = "CLOSED"
     REOPENED = "REOPENED"
     REFUSED = "REFUSED"
+    LINKED = "LINKED"
+    UNLINKED = "UNLINKED"
+    UNSILENCED = "UNSILENCED"
+    PLANNED = "PLANNED"
 
 
 class AlertReason(StrEnum):
@@ -410,6 +420,8 @@ class AlertEvent:
     ``chance_days``: a score this high turns up by chance about once in so many days in the whole region.
     ``incidents`` are the contributing incident ids, newest first. ``changed`` says what changed since the last
     transition. ``stands_without_newest``: the alert would stand had the newest incident not been reported.
+    ``cause`` is the tick or the id of the command. SILENCED, UNSILENCED and PLANNED are of no alert: their
+    ``alert_id`` is the id of the silence, ``since`` and ``until`` its time, ``text`` its reason.
     """
 
     event_id: str
@@ -446,6 +458,10 @@ class AlertEvent:
     model: str
     calibration: str
     handling: str = Handling.OFFICIAL_SENSITIVE
+    cause: str = ""
+    since: Millis | None = None
+    until: Millis | None = None
+    assignee: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

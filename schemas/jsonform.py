@@ -134,7 +134,7 @@ def values(record: Struct, given: Mapping[str, object], inside: str = "") -> dic
         if part.name in given:
             found[part.name] = _value(part.shape, given[part.name], inside + part.name)
         elif part.has_default:
-            found[part.name] = part.default
+            found[part.name] = tuple(part.default) if isinstance(part.default, list) else part.default
         else:
             raise Malformed(Reason.MISSING_FIELD, f"{inside}{part.name} is missing")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from support.records import RECORDS, accepted, decoded
+from support.records import AVRO, RECORDS, accepted, decoded
 
 from schemas.wire import Wire
 
@@ -23,8 +23,9 @@ DECODERS: Mapping[str, Callable[[bytes], object]] = {
 
 
 def prefix(record: str) -> bytes:
-    """What stands before a record of the first release where no registry is."""
-    return b"\0FB" + bytes((RECORDS.index(record) + 1, 1))
+    """What stands before a record of the newest release where no registry is."""
+    newest = len(list((AVRO.parent / "released").glob(f"{record}.*.avsc")))
+    return b"\0FB" + bytes((RECORDS.index(record) + 1, newest))
 
 
 def read(record: str, octets: bytes) -> Any:
