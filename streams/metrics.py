@@ -118,26 +118,19 @@ class StageMetrics:
 
 def serve(metrics: StageMetrics, host: str, port: int) -> WSGIServer:
     """Serve ``/metrics``, ``/healthz`` and ``/readyz`` from a thread; the caller shuts the server down."""
-    return serve_registry(metrics.registry, host, port, metrics.ready.is_set)
-
-
-def serve_registry(
-    registry: CollectorRegistry, host: str, port: int, ready: Callable[[], bool] = lambda: True
-) -> WSGIServer:
-    """Serve the metrics of *registry* and health from a thread; the caller shuts the server down."""
-    server = make_server(host, port, _pages(registry, ready), handler_class=_Silent)
+    server = make_server(host, port, _pages(metrics), handler_class=_Silent)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
 
 
-def _pages(registry: CollectorRegistry, ready: Callable[[], bool]) -> WSGIApplication:
-    exposition = make_wsgi_app(registry)
+def _pages(metrics: StageMetrics) -> WSGIApplication:
+    exposition = make_wsgi_app(metrics.registry)
 
     def page(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO")
         if path == "/metrics":
             return cast("Iterable[bytes]", exposition(environ, start))
-        if path == "/healthz" or (path == "/readyz" and ready()):
+        if path == "/healthz" or (path == "/readyz" and metrics.ready.is_set()):
             return _plain(start, "200 OK")
         return _plain(start, "503 Service Unavailable" if path == "/readyz" else "404 Not Found")
 

@@ -1,28 +1,20 @@
-"""``firebreak lag``: how far every group is behind, seen from outside, so that it is known when workers are dead."""
+"""How far every group is behind, seen from outside, so that it is known when workers are dead."""
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, TypeVar
 
-import click
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, without saying so
     AdminClient,
     OffsetSpec,
 )
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from schemas.errors import UsageError
-from streams.admin import Admin
-from streams.metrics import serve_registry
-from streams.settings import Settings, from_env
+from schemas.settings import Settings
 
 CALL_WITHIN = 5.0
 """Seconds of one request: less than a scrape may take."""
@@ -117,7 +109,7 @@ def _given(asked: Mapping[KeyT, Future[AnswerT]]) -> Iterator[tuple[KeyT, Answer
             continue
 
 
-class LagCollector(Collector):
+class GroupCollector(Collector):
     """
     What is exported, asked anew at each scrape.
 
@@ -154,44 +146,3 @@ class LagCollector(Collector):
         for each in behind:
             lag.add_metric([each.group, each.topic, str(each.partition)], each.records)
         return 1.0
-
-
-def collecting(settings: Settings) -> CollectorRegistry:
-    """Registry of the exporter."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(LagCollector(Groups(settings)))
-    return registry
-
-
-def until_told() -> Callable[[], None]:
-    """Give a call that waits until the process is told to stop."""
-    over = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda _signal, _frame: over.set())
-
-    def wait() -> None:
-        over.wait()
-
-    return wait
-
-
-@click.command()
-def lag() -> None:
-    """
-    Serve how far each group is behind, for Prometheus.
-
-    Asked of the brokers, not of the workers: it answers when they are dead. Serves /metrics, /healthz and /readyz at
-    FIREBREAK_METRICS_BIND.
-
-    Example: FIREBREAK_METRICS_BIND=127.0.0.1:9465 firebreak lag
-    """
-    settings = from_env(os.environ)
-    if not settings.metrics_bind:
-        raise UsageError("where to serve it? set FIREBREAK_METRICS_BIND, to 127.0.0.1:9465 for example")
-    Admin(settings.kafka).metadata()
-    wait = until_told()
-    host, _, port = settings.metrics_bind.rpartition(":")
-    server = serve_registry(collecting(settings), host, int(port))
-    click.echo(f"serving the lag of groups {settings.topic_prefix}-… at {settings.metrics_bind}", err=True)
-    wait()
-    server.shutdown()
