@@ -11,6 +11,7 @@ checked once, by the stage that receives it, and answered with a :class:`Reason`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -509,3 +510,31 @@ class Rejection:
     source: str
     key: bytes | None
     value: bytes | None
+
+
+Facts = Mapping[str, str | int | bool | None]
+"""Named plain values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """
+    What one person did, or was refused.
+
+    ``at`` is the clock of the log when it took effect, ``issued_at`` when it was asked. ``what`` is the kind of the
+    command, ``of`` the id of the alert or the silence. ``before`` and ``after`` hold what it changed; they are the same
+    for what was refused, and ``reason`` says why.
+    """
+
+    at: Millis
+    issued_at: Millis
+    actor: str
+    region: str
+    command_id: str
+    what: str
+    of: str
+    done: bool
+    reason: str
+    text: str
+    before: Facts
+    after: Facts

@@ -32,7 +32,7 @@ STAGE_TOPICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "count": ("incidents.raw", "incidents.enriched", "incidents.rejected", "detect.inbox", "count.journal"),
         "detect": (
             *("incidents.enriched", "detect.inbox", "incidents.rejected", "detect.journal"),
-            *("areas.counts", "alerts.events", "alerts.state"),
+            *("areas.counts", "alerts.events", "alerts.state", "audit"),
         ),
     }
 )

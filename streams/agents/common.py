@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from schemas.errors import Malformed
-from schemas.events import Alert, AlertEvent, AreaCount, HourCount, Incident, Rejection, Tick
+from schemas.events import Alert, AlertEvent, AreaCount, AuditEntry, HourCount, Incident, Rejection, Tick
 from schemas.headers import CloudEvents, Headers, ce_type, origin_id
+from schemas.jsonform import audit_json
 from schemas.wire import LARGEST, Wire
 from streams.batch import RawRecord
 from streams.core.stage import Output
@@ -57,6 +58,9 @@ class Outbox:
         if isinstance(value, Rejection):
             place = target.place_once(value.source)[1]
             return Sent(target.topic, place, value.key, self._encode(value))
+        if isinstance(value, AuditEntry):
+            known, number = target.place(key)
+            return Sent(target.topic, number, known, audit_json(value))
         known, number = target.place(key) if topic != "alerts.events" else target.place_once(key)
         return Sent(
             target.topic,

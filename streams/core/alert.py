@@ -183,17 +183,29 @@ def event_of(transition: Transition, clock: Millis, calibration: str, silenced_b
         action=alert.people.action,
         model="sentinel/1" if alert.sentinel else MODEL,
         calibration=calibration,
+        cause=transition.cause,
+        until=alert.people.snoozed_until if transition.kind is AlertKind.SNOOZED else None,
+        assignee=alert.people.assignee,
     )
 
 
-def refused(
-    command: Command, reason: AlertReason, detail: str, clock: Millis, *, tense: str, calibration: str
+def answer_to(
+    command: Command,
+    kind: AlertKind,
+    reason: AlertReason,
+    detail: str,
+    clock: Millis,
+    *,
+    tense: str,
+    calibration: str,
+    subject: str = "",
 ) -> AlertEvent:
-    """The event that tells that *command* changed nothing, and why."""
+    """The event that tells what became of a *command* that moved no alert; *subject* is the id of what it is about."""
+    subject = subject or command.alert_id
     return AlertEvent(
-        event_id=identity(command.alert_id, AlertKind.REFUSED, command.command_id),
-        alert_id=command.alert_id,
-        kind=AlertKind.REFUSED,
+        event_id=identity(subject, kind, command.command_id),
+        alert_id=subject,
+        kind=kind,
         tense=tense,
         region=command.region,
         level="",
@@ -224,6 +236,9 @@ def refused(
         action="",
         model="",
         calibration=calibration,
+        cause=command.command_id,
+        since=command.since,
+        until=command.until,
     )
 
 

@@ -8,13 +8,16 @@ there is one order of things.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import NamedTuple
 
-from schemas.events import AlertKind, AlertReason, Command, CommandKind, Millis
+from schemas.events import DAY, AlertKind, AlertReason, Command, CommandKind, Facts, Millis, Severity
 from streams.core.alert import AlertState, People, Transition
 
 OUTCOMES = frozenset({"real", "duplicate", "data_error", "planned_event"})
+LONGEST_SILENCE: Millis = 31 * DAY
+FURTHEST_PLAN: Millis = 60 * DAY
+"""A planned event ends so soon: what is told of it once must be kept until then."""
 ACTIONS = frozenset(
     {"visit", "youth_work", "licensing", "hospital_navigator", "information_only", "enforcement", "none"}
 )
@@ -29,7 +32,11 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """Alerts of *area* and *group* ("" for all) are not told until ``until``; who asked, and why."""
+    """
+    Alerts of *area* and *group* ("" for all) are not told from ``since`` until ``until``; who asked, and why.
+
+    A planned event explains alerts; what is CRITICAL is told all the same.
+    """
 
     silence_id: str
     region: str
@@ -38,17 +45,65 @@ class Silence:
     until: Millis
     author: str
     reason: str
+    since: Millis = 0
+    planned: bool = False
 
     def covers(self, alert: AlertState, now: Millis) -> bool:
         """Whether *alert* is silenced at *now*: every one of its areas must be."""
-        if now >= self.until or alert.region != self.region or self.group not in {"", alert.group}:
+        if not self.since <= now < self.until or alert.region != self.region or self.group not in {"", alert.group}:
+            return False
+        if self.planned and alert.severity == Severity.CRITICAL:
             return False
         return not self.area or alert.episode.areas == frozenset({self.area})
 
 
+def hush(command: Command, now: Millis) -> Silence | Refusal:
+    """Make a silence or a planned event of a command."""
+    planned = command.kind == CommandKind.PLAN
+    since = command.since if planned and command.since is not None else now
+    if command.until is None or command.until <= max(now, since):
+        return Refusal(AlertReason.BAD_COMMAND, "an end is needed that is still to come")
+    if not command.text:
+        return Refusal(AlertReason.BAD_COMMAND, "a reason is needed")
+    if not planned and command.until > now + LONGEST_SILENCE:
+        return Refusal(AlertReason.BAD_COMMAND, "a silence ends within 31 days")
+    if planned and command.until > now + FURTHEST_PLAN:
+        return Refusal(AlertReason.BAD_COMMAND, "a planned event ends within 60 days")
+    return Silence(
+        silence_id=command.command_id,
+        region=command.region,
+        area=command.area,
+        group=command.group,
+        until=command.until,
+        author=command.actor,
+        reason=command.text,
+        since=since,
+        planned=planned,
+    )
+
+
+def told_of(alert: AlertState) -> Facts:
+    """What people can change about an alert, for the audit."""
+    people = alert.people
+    return {
+        "status": alert.status,
+        "severity": str(alert.severity),
+        "acknowledged_by": people.acknowledged_by,
+        "assignee": people.assignee,
+        "snoozed_until": people.snoozed_until,
+        "outcome": people.outcome,
+        "action": people.action,
+    }
+
+
+def told_of_silence(silence: Silence | None) -> Facts:
+    """A silence for the audit; nothing for none."""
+    return {} if silence is None else dict(zip(Silence.__slots__, astuple(silence), strict=True))
+
+
 def act(alert: AlertState | None, command: Command, now: Millis) -> Transition | Refusal | None:
     """Apply *command* to *alert*; None for a command that was applied before."""
-    if alert is None:
+    if alert is None or command.region != alert.region:
         return Refusal(AlertReason.UNKNOWN_ALERT, f"no alert {command.alert_id or '(none named)'} in {command.region}")
     if command.command_id in alert.people.commands:
         return None

@@ -9,7 +9,7 @@ and what is alerted; a full evaluation comes every five minutes of the stream's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from schemas.events import (
@@ -17,20 +17,23 @@ from schemas.events import (
     HOUR,
     AlertKind,
     AlertReason,
+    AuditEntry,
     Command,
     CommandKind,
+    Facts,
     HourCount,
     Millis,
     Tense,
     Tick,
 )
-from streams.core.alert import AlertState, Transition, event_of, refused, state_of
+from streams.core.alert import AlertState, Transition, answer_to, event_of, state_of
 from streams.core.align import Alignment, Closed
 from streams.core.areas import area_counts, heartbeat
 from streams.core.arrivals import Arrivals
-from streams.core.desk import Refusal, Silence, act
+from streams.core.desk import Refusal, act, hush, told_of, told_of_silence
 from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
+from streams.core.orders import Orders, silence_refused, tie
 from streams.core.sentinel import SentinelWatch
 from streams.core.stage import Marker, Output, Record, Row, RowValue
 from streams.core.thresholds import StandingBudget
@@ -39,6 +42,7 @@ from streams.core.watch import UnitWatch
 COUNTS = "areas.counts"
 EVENTS = "alerts.events"
 STATE = "alerts.state"
+AUDIT = "audit"
 FULL_EVERY: Millis = 300_000
 LONGEST_PAST: Millis = 366 * DAY
 """A model that begins with a past (a first load) learns from so much of it."""
@@ -98,19 +102,20 @@ class Detect:
         self._counts = counts
         self._tense = tense
         self._models = models
+        self._orders = Orders(self._plans)
         self._budgets = {
             plan.region: StandingBudget(plan.units, plan.alerts_per_week, plan.own_budgets) for plan in plans
         }
         self._units = {_key(unit): unit for plan in plans for unit in plan.units}
         self._watches: dict[Key, UnitWatch] = {}
         self._sentinels = {
-            (plan.region, plan.level, group): SentinelWatch(plan.region, plan.level, group)
+            (plan.region, plan.level, group): SentinelWatch(
+                plan.region, plan.level, group, self._orders.links[plan.region]
+            )
             for plan in plans
             for group in plan.sentinels
         }
         self._arrivals = {plan.region: Arrivals(plan.region) for plan in plans}
-        self._silences: dict[str, Silence] = {}
-        self._changed_silences: set[str] = set()
         self._calibrated: set[str] = set()
         self._clock: Millis = 0
         self._heard = 0
@@ -159,7 +164,7 @@ class Detect:
         watch = self._watches.get(key)
         if watch is None:
             model = self._models(self._units[key], max(hour, now - LONGEST_PAST))
-            watch = self._watches[key] = UnitWatch(model, self._budgets[key[0]])
+            watch = self._watches[key] = UnitWatch(model, self._budgets[key[0]], self._orders.links[key[0]])
         return watch
 
     def _region(self, plan: RegionPlan, now: Millis, before: Millis | None, *, everything: bool) -> Iterator[Output]:
@@ -200,71 +205,122 @@ class Detect:
 
     def _tell(self, transition: Transition, now: Millis) -> Iterator[Output]:
         alert = transition.alert
-        silence = next((s for s in self._silences.values() if s.covers(alert, now)), None)
-        event = event_of(
-            transition, now, self._budgets[alert.region].version, "" if silence is None else silence.silence_id
-        )
+        silenced_by = self._orders.silenced_by(alert, now)
+        event = event_of(transition, now, self._budgets[alert.region].version, silenced_by)
         yield Output(EVENTS, alert.alert_id, event)
         yield Output(STATE, alert.alert_id, state_of(alert, now))
 
     def _obey(self, command: Command) -> Iterator[Output]:
-        if command.region not in self._plans:
+        if command.region not in self._plans or not self._orders.first_time(command, self._clock):
             return
         if command.kind == CommandKind.CALIBRATE:
             self._budgets[command.region].calibrate(command.body)
             self._calibrated.add(command.region)
-        elif command.kind in {CommandKind.SILENCE, CommandKind.UNSILENCE}:
+            yield self._audited(command, "", {}, {}, None)
+        elif command.kind in {CommandKind.SILENCE, CommandKind.PLAN}:
             yield from self._hush(command)
+        elif command.kind == CommandKind.UNSILENCE:
+            yield from self._unhush(command)
+        elif command.kind in {CommandKind.LINK, CommandKind.UNLINK}:
+            yield from self._link(command)
         else:
             yield from self._act(command)
 
     def _act(self, command: Command) -> Iterator[Output]:
         holder = self._holder(command.alert_id)
-        answer = act(None if holder is None else holder.alerts[command.alert_id], command, self._clock)
+        alert = None if holder is None else holder.alerts[command.alert_id]
+        answer = act(alert, command, self._clock)
         if isinstance(answer, Refusal):
-            yield self._refused(command, answer)
-        elif answer is not None and holder is not None:
+            yield from self._refused(command, answer, alert)
+        elif answer is not None and holder is not None and alert is not None:
             holder.put(answer.alert)
             yield from self._tell(answer, self._clock)
+            yield self._audited(command, alert.alert_id, told_of(alert), told_of(answer.alert), None)
+
+    def _link(self, command: Command) -> Iterator[Output]:
+        holder = self._holder(command.alert_id)
+        alert = None if holder is None else holder.alerts[command.alert_id]
+        links, holders = self._orders.links[command.region], self._holders(command.region)
+        named = {each for each in command.incidents if any(holder.ledger.names(each) for holder in holders)}
+        answer = tie(links, alert, command, named, self._clock)
+        if isinstance(answer, Refusal) or holder is None or alert is None:
+            yield from self._refused(command, cast("Refusal", answer), alert)
+            return
+        transition, changed = answer
+        holder.put(transition.alert)
+        yield from self._tell(transition, self._clock)
+        for each in holders:
+            areas, moved = each.relink(changed, self._clock)
+            for consequence in moved:
+                yield from self._tell(replace(consequence, cause=command.command_id), self._clock)
+            if isinstance(each, UnitWatch) and self._counts and areas:
+                for count in area_counts(each, self._clock, self._clock, areas):
+                    yield Output(COUNTS, f"{count.area}|{count.group}", count)
+        after = holder.alerts[command.alert_id]
+        yield self._audited(command, alert.alert_id, told_of(alert), told_of(after), None)
 
     def _holder(self, alert_id: str) -> UnitWatch | SentinelWatch | None:
         return next((holder for holder in self._holders() if alert_id in holder.alerts), None)
 
-    def _holders(self) -> Iterable[UnitWatch | SentinelWatch]:
-        return [*self._watches.values(), *self._sentinels.values()]
+    def _holders(self, region: str = "") -> list[UnitWatch | SentinelWatch]:
+        """All of *region*, "" for all."""
+        holders: list[tuple[Key, UnitWatch | SentinelWatch]] = [*self._watches.items(), *self._sentinels.items()]
+        return [holder for key, holder in holders if region in {"", key[0]}]
 
     def _hush(self, command: Command) -> Iterator[Output]:
-        silence_id = command.alert_id or command.command_id
-        if command.kind == CommandKind.UNSILENCE:
-            self._silences.pop(silence_id, None)
-        elif command.until is None or command.until <= self._clock or not command.text:
-            yield self._refused(
-                command, Refusal(AlertReason.BAD_COMMAND, "a silence needs a reason and an end to come")
-            )
+        silence = hush(command, self._clock)
+        if isinstance(silence, Refusal):
+            yield from self._refused(command, silence, None)
             return
-        else:
-            self._silences[silence_id] = Silence(
-                silence_id=silence_id,
-                region=command.region,
-                area=command.area,
-                group=command.group,
-                until=command.until,
-                author=command.actor,
-                reason=command.text,
-            )
-        self._changed_silences.add(silence_id)
+        self._orders.hush(silence)
+        kind = AlertKind.PLANNED if silence.planned else AlertKind.SILENCED
+        hides = [alert.alert_id for alert in self.alerts() if alert.is_open and silence.covers(alert, self._clock)]
+        detail = f"covers {len(hides)} open alert{'' if len(hides) == 1 else 's'}"
+        yield self._answer(command, kind, AlertReason.COMMAND, detail, silence.silence_id)
+        yield self._audited(command, silence.silence_id, {}, told_of_silence(silence), None)
 
-    def _refused(self, command: Command, refusal: Refusal) -> Output:
+    def _unhush(self, command: Command) -> Iterator[Output]:
+        silence = self._orders.silence(command.alert_id, command.region)
+        if silence is None:
+            yield from self._refused(command, silence_refused(command), None)
+            return
+        self._orders.unhush(silence.silence_id)
+        yield self._answer(command, AlertKind.UNSILENCED, AlertReason.COMMAND, "ended", silence.silence_id)
+        yield self._audited(command, silence.silence_id, told_of_silence(silence), {}, None)
+
+    def _refused(self, command: Command, refusal: Refusal, alert: AlertState | None) -> Iterator[Output]:
+        yield self._answer(command, AlertKind.REFUSED, *refusal)
+        facts = {} if alert is None else told_of(alert)
+        yield self._audited(command, command.alert_id, facts, facts, refusal)
+
+    def _answer(self, command: Command, kind: AlertKind, reason: AlertReason, detail: str, subject: str = "") -> Output:
         version = self._budgets[command.region].version
-        event = refused(command, *refusal, self._clock, tense=self._tense, calibration=version)
-        return Output(EVENTS, command.alert_id or command.command_id, event)
+        event = answer_to(
+            command, kind, reason, detail, self._clock, tense=self._tense, calibration=version, subject=subject
+        )
+        return Output(EVENTS, event.alert_id or command.command_id, event)
+
+    def _audited(self, command: Command, of: str, before: Facts, after: Facts, refusal: Refusal | None) -> Output:
+        entry = AuditEntry(
+            at=self._clock,
+            issued_at=command.issued_at,
+            actor=command.actor,
+            region=command.region,
+            command_id=command.command_id,
+            what=command.kind,
+            of=of,
+            done=refusal is None,
+            reason="" if refusal is None else refusal.detail,
+            text=command.text,
+            before=before,
+            after=after,
+        )
+        return Output(AUDIT, command.actor, entry)
 
     def _forget(self, now: Millis) -> None:
         for holder in self._holders():
             holder.forget(now)
-        for silence_id in [each.silence_id for each in self._silences.values() if each.until <= now]:
-            del self._silences[silence_id]
-            self._changed_silences.add(silence_id)
+        self._orders.forget(now)
 
     def alerts(self) -> list[AlertState]:
         """All alerts remembered, by id."""
@@ -276,11 +332,8 @@ class Detect:
         rows = [row for watch in self._watches.values() for row in watch.dirty()]
         rows += [row for sentinel in self._sentinels.values() for row in sentinel.dirty()]
         rows += [row for arrivals in self._arrivals.values() for row in arrivals.dirty()]
-        for silence_id in sorted(self._changed_silences):
-            silence = self._silences.get(silence_id)
-            rows.append(Row(f"silence|{silence_id}", None if silence is None else _silence_row(silence)))
+        rows += self._orders.dirty()
         rows += [Row(f"calibration|{region}", self._budgets[region].to_row()) for region in sorted(self._calibrated)]
-        self._changed_silences.clear()
         self._calibrated.clear()
         return rows
 
@@ -310,6 +363,8 @@ class Detect:
             self._waiting.restore(
                 cast("int", marker["done"]), cast("list[int]", marker["folded"]), cast("list[int]", marker["boundary"])
             )
+        # links first: they say how the hours count
+        late = self._orders.restore(late)
         for unit, state in models.items():
             watch = self._watch(unit, self._clock - self._clock % HOUR, self._clock)
             watch.model.restore(cast("list[ModelRow]", state))
@@ -318,9 +373,7 @@ class Detect:
 
     def _restore(self, key: str, value: RowValue) -> None:
         kind, first, *rest = key.split("|")
-        if kind == "silence":
-            self._silences[first] = _silence_of(value)
-        elif kind == "calibration":
+        if kind == "calibration":
             self._budgets[first].from_row(value)
         elif kind == "delay":
             self._arrivals[first].restore(rest[0], rest[1], value)
@@ -339,22 +392,3 @@ def _key(unit: Unit) -> Key:
 
 def _order(count: HourCount) -> tuple[Millis, str, str, str]:
     return count.hour, count.level, count.area, count.group
-
-
-def _silence_row(silence: Silence) -> RowValue:
-    return (
-        silence.silence_id,
-        silence.region,
-        silence.area,
-        silence.group,
-        silence.until,
-        silence.author,
-        silence.reason,
-    )
-
-
-def _silence_of(row: RowValue) -> Silence:
-    silence_id, region, area, group, until, author, reason = cast("tuple[str, str, str, str, int, str, str]", row)
-    return Silence(
-        silence_id=silence_id, region=region, area=area, group=group, until=until, author=author, reason=reason
-    )

@@ -7,13 +7,14 @@ counted groups speak instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from schemas.events import DAY, AlertKind, AlertReason, HourCount, Millis, Severity
 from streams.core.alert import AlertState, Evidence, Transition, alert_of, identity, row_of
 from streams.core.detection.episodes import Episode
 from streams.core.ledger import Ledger
+from streams.core.links import Links
 from streams.core.stage import Row, RowValue
 
 FREQUENT = 20
@@ -27,18 +28,26 @@ WINDOW = 24
 class SentinelWatch:
     """One sentinel group at the partition level of a region."""
 
-    def __init__(self, region: str, level: str, group: str) -> None:
+    def __init__(self, region: str, level: str, group: str, links: Links | None = None) -> None:
         self.region = region
         self.level = level
         self.group = group
         self._prefix = f"{region}|{level}|{group}"
-        self.ledger = Ledger(f"cell|{self._prefix}", RECENT)
+        self.ledger = Ledger(f"cell|{self._prefix}", RECENT, links)
         self.alerts: dict[str, AlertState] = {}
         self._dirty: set[str] = set()
 
     def take(self, count: HourCount, now: Millis) -> None:
         """Set one hour of one area."""
         self.ledger.take(count, now)
+
+    def relink(self, incidents: Collection[str], now: Millis) -> tuple[frozenset[str], list[Transition]]:
+        """Name *incidents* anew, whose links changed; answer the areas that hold them, and what alerts made of it."""
+        self.ledger.relink(incidents)
+        areas = frozenset(self.ledger.changed)
+        moved = list(self._withdrawn(now))
+        self.ledger.settle()
+        return areas, moved
 
     def evaluate(self, now: Millis) -> list[Transition]:
         """Tell what is new, take back what was withdrawn, end what is a day old."""

@@ -7,7 +7,7 @@ far enough). Both are pure; :mod:`streams.core.detection` is the one implementat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from streams.core.detection.episodes import Change, Decision, Episode, Reason, V
 from streams.core.detection.explain import Explanation
 from streams.core.detection.unit import Readiness, UnitModel
 from streams.core.ledger import KEPT, Ledger
+from streams.core.links import Links
 from streams.core.situations import Neighbourhood
 from streams.core.stage import Row, RowValue
 
@@ -62,7 +63,7 @@ class Budget(Protocol):
 class UnitWatch:
     """The model of one unit, what its hours hold, and its alerts."""
 
-    def __init__(self, model: UnitModel, budget: Budget) -> None:
+    def __init__(self, model: UnitModel, budget: Budget, links: Links | None = None) -> None:
         unit = model.unit
         self.model = model
         self.unit = unit
@@ -70,7 +71,7 @@ class UnitWatch:
         self._prefix = f"{unit.region}|{unit.level}|{unit.group}"
         self._index = {area: index for index, area in enumerate(unit.areas)}
         self._near = Neighbourhood(unit.areas, unit.neighbours)
-        self.ledger = Ledger(f"cell|{self._prefix}")
+        self.ledger = Ledger(f"cell|{self._prefix}", links=links)
         self.alerts: dict[str, AlertState] = {}
         self.scores: dict[str, float] = {}
         """Scores at the last evaluation, of the areas evaluated."""
@@ -86,8 +87,11 @@ class UnitWatch:
         index = self._index.get(count.area)
         if index is None:
             return ()
-        self.model.record(index, count.hour, count.incidents)
-        return self.ledger.take(count, now)
+        new = self.ledger.take(count, now)
+        self.model.record(index, count.hour, self.ledger.counted(count, now))
+        for area, hour, incidents in self.ledger.recounted():
+            self.model.record(self._index[area], hour, incidents)
+        return new
 
     def evaluate(self, now: Millis, *, everything: bool) -> list[Transition]:
         """Score what changed (or *everything*) at *now* and move the alerts; answer their transitions."""
@@ -99,6 +103,15 @@ class UnitWatch:
         moved = [*self._corrected(now), *self._moved(now)]
         self.ledger.settle()
         return moved
+
+    def relink(self, incidents: Collection[str], now: Millis) -> tuple[frozenset[str], list[Transition]]:
+        """Count *incidents* anew, whose links changed; answer the areas that hold them, and what alerts made of it."""
+        for area, hour, count in self.ledger.relink(incidents):
+            self.model.record(self._index[area], hour, count)
+        areas = frozenset(self.ledger.changed)
+        moved = list(self._corrected(now))
+        self.ledger.settle()
+        return areas, moved
 
     def _watched(self) -> list[str]:
         open_areas = {area for alert in self.alerts.values() if alert.ended_at is None for area in alert.areas}
@@ -207,13 +220,17 @@ class UnitWatch:
             return
         score = max(self._score(basis.at, alert.areas).values())
         evidence = self.evidence(alert.area, alert.areas, score, basis.at)
-        changed = f"{len(gone)} incident{'s' if len(gone) > 1 else ''} withdrawn or moved: {', '.join(gone[:4])}"
+        changed = (
+            f"{len(gone)} incident{'s' if len(gone) > 1 else ''} withdrawn, moved or linked: {', '.join(gone[:4])}"
+        )
         after = replace(alert, evidence=evidence, basis=evidence)
         if score < self.threshold:
             after = replace(after, retracted=True, ended_at=alert.ended_at or now)
             yield self._keep(after, AlertKind.RETRACTED, AlertReason.CORRECTED, changed, now)
         elif alert.is_open:
-            yield self._keep(after, AlertKind.UPDATED, AlertReason.CORRECTED, changed, now)
+            severity = min(severity_of(score, self.threshold), alert.severity, key=severity_order)
+            kind = AlertKind.UPDATED if severity == alert.severity else AlertKind.DEESCALATED
+            yield self._keep(replace(after, severity=severity), kind, AlertReason.CORRECTED, changed, now)
 
     def evidence(self, top: str, areas: Sequence[str], score: float, now: Millis) -> Evidence:
         """
