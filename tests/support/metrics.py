@@ -1,0 +1,34 @@
+"""Every metric that a process of ours tells, by the code that tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric
+
+from consumers.observe.groups import GroupCollector, Groups
+from consumers.observe.watcher import StandingCollector, Watcher
+from schemas.settings import from_env
+from streams.metrics import StageMetrics
+
+_SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "info": ("_info",)}
+
+
+def families() -> Iterator[tuple[str, Metric]]:
+    """Families by the process that tells them."""
+    yield from (("worker", each) for each in StageMetrics("enrich", "incidents.raw", lambda: 0.0).registry.collect())
+    yield from (("observer", each) for each in _observer().collect())
+
+
+def series() -> set[str]:
+    """Names as they are asked for."""
+    return {each.name + suffix for _, each in families() for suffix in _SUFFIXES.get(each.type, ("",))}
+
+
+def _observer() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(StandingCollector(Watcher(registry, 0), lambda: 0))
+    # no broker is there, and none is needed: the names are told all the same
+    registry.register(GroupCollector(Groups(from_env({"FIREBREAK_KAFKA_BROKERS": "127.0.0.1:1"}))))
+    return registry
