@@ -6,110 +6,23 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
+from support.towns import AREAS, START, Town, command, count, detect, spiked
 
 from schemas.events import (
     DAY,
     HOUR,
-    AlertEvent,
     AlertKind,
     AlertReason,
-    AreaCount,
     Command,
     CommandKind,
     Contribution,
-    HourCount,
     Millis,
     Severity,
     Tick,
 )
-from streams.core.detect import Detect, RegionPlan
-from streams.core.detection.unit import Unit
-from streams.core.stage import Output, Record, Row
-
-START: Millis = 1_699_228_800_000
-"""2023-11-06T00:00:00Z, a Monday."""
-
-AREAS = ("A", "B", "C", "D", "E")
-NEAR = ((1, 2, 3, 4), (0, 2, 3, 4), (3, 1, 0, 4), (2, 4, 1, 0), (3, 2, 1, 0))
-
-
-def plan(**given: Any) -> RegionPlan:
-    unit = Unit(
-        region="R", level="borough", group="knife_crime", areas=AREAS, neighbours=NEAR, zone="UTC", day_starts=6
-    )
-    fields: dict[str, Any] = {
-        "region": "R",
-        "level": "borough",
-        "parents": {},
-        "units": (unit,),
-        "sentinels": ("homicide",),
-        "alerts_per_week": 0.2,
-        "own_budgets": {},
-    }
-    return RegionPlan(**{**fields, **given})
-
-
-def count(area: str, hour: Millis, incidents: int, clock: Millis, **given: Any) -> HourCount:
-    fields: dict[str, Any] = {"tense": "ACTUAL", "group": "knife_crime", "victims": incidents}
-    named = tuple(Contribution(f"s|{area}{hour}{k}", hour + 1, ()) for k in range(incidents))
-    fields = {**fields, "contributions": named, **given}
-    return HourCount(
-        origin_partition=0,
-        clock=clock,
-        region="R",
-        level="borough",
-        area=area,
-        hour=hour,
-        incidents=incidents,
-        **fields,
-    )
-
-
-class Town:
-    """Feeds a stage hour by hour; ``events`` are the alert events so far."""
-
-    def __init__(self, stage: Detect, *, rate: float = 0.15, seed: int = 1) -> None:
-        self.stage = stage
-        self.rng = np.random.default_rng(seed)
-        self.rate = rate
-        self.now = START
-        self.offset = 0
-        self.outputs: list[Output] = []
-
-    @property
-    def events(self) -> list[AlertEvent]:
-        return [output.value for output in self.outputs if isinstance(output.value, AlertEvent)]
-
-    @property
-    def counts(self) -> list[AreaCount]:
-        return [output.value for output in self.outputs if isinstance(output.value, AreaCount)]
-
-    def feed(self, value: object) -> None:
-        self.outputs += self.stage.apply(Record(self.offset, self.now, value))
-        self.offset += 1
-
-    def hours(self, hours: int, extra: dict[str, int] | None = None) -> None:
-        for _ in range(hours):
-            hour, self.now = self.now, self.now + HOUR
-            for area in AREAS:
-                incidents = int(self.rng.poisson(self.rate)) + (extra or {}).get(area, 0)
-                if incidents:
-                    self.feed(count(area, hour, incidents, self.now))
-            self.feed(Tick(0, self.now))
-
-
-def detect(**given: Any) -> Detect:
-    return Detect([plan(**given)], enriched_partitions=1)
-
-
-def spiked() -> Town:
-    town = Town(detect())
-    town.hours(70 * 24)
-    assert town.events == [], "nothing opens in a quiet town at this budget"
-    town.hours(12, {"C": 2})
-    return town
+from streams.core.detect import Detect
+from streams.core.stage import Row
 
 
 def test_a_spike_opens_one_alert_in_its_area_and_the_alert_names_its_incidents() -> None:
@@ -194,11 +107,6 @@ def test_rolling_counts_equal_sums_over_the_hours() -> None:
                 n for (a, h), n in hours.items() if a == area and told.as_of - window * HOUR <= h < told.as_of
             )
             assert seen == expected
-
-
-def command(kind: CommandKind, alert_id: str, **given: Any) -> Command:
-    fields: dict[str, Any] = {"command_id": f"{kind}-1", "actor": "ana", "issued_at": 0}
-    return Command(kind=kind, region="R", alert_id=alert_id, **{**fields, **given})
 
 
 def test_acknowledging_twice_by_one_command_is_once_and_a_worse_alert_asks_again() -> None:
