@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 from typing import NamedTuple
 
-from schemas.events import DAY, AlertKind, AlertReason, Command, CommandKind, Facts, Millis, Severity
+from schemas.events import DAY, AlertKind, AlertReason, Command, CommandKind, Facts, Millis
+from schemas.silence import Scope
 from streams.core.alert import AlertState, People, Transition
 
 OUTCOMES = frozenset({"real", "duplicate", "data_error", "planned_event"})
@@ -50,11 +51,10 @@ class Silence:
 
     def covers(self, alert: AlertState, now: Millis) -> bool:
         """Whether *alert* is silenced at *now*: every one of its areas must be."""
-        if not self.since <= now < self.until or alert.region != self.region or self.group not in {"", alert.group}:
-            return False
-        if self.planned and alert.severity == Severity.CRITICAL:
-            return False
-        return not self.area or alert.episode.areas == frozenset({self.area})
+        scope = Scope(region=self.region, area=self.area, group=self.group, planned=self.planned)
+        return self.since <= now < self.until and scope.covers(
+            region=alert.region, group=alert.group, areas=alert.episode.areas, severity=alert.severity
+        )
 
 
 def hush(command: Command, now: Millis) -> Silence | Refusal:
