@@ -62,3 +62,7 @@ sim: $(STAMP) ## deterministic simulation: SEEDS=1000 SEED_FROM=0
 .PHONY: contracts
 contracts: $(STAMP) ## schemas, AsyncAPI, rules, routes, dashboards, manifests, links: a line a check
 	@PYTHONPATH=tests $(BIN)/python -m support.contracts
+
+.PHONY: dashboards
+dashboards: $(STAMP) ## renew the dashboards from deploy/grafana/boards.yml
+	$(BIN)/python deploy/grafana/build.py
