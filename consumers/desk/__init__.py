@@ -1,0 +1,1 @@
+"""The desk in a terminal: alerts, what people do to them, silences and planned events."""
