@@ -22,17 +22,16 @@ def words(code: str) -> str:
 def table(alerts: Sequence[Alert], gazetteer: Gazetteer) -> Table:
     """One line an alert."""
     board = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("id", "severity", "what", "where", "count", "since", "status"):
-        board.add_column(column, no_wrap=column in {"id", "severity", "count", "since"}, overflow="fold")
+    for column in ("id", "severity", "since"):
+        board.add_column(column, no_wrap=True)
+    board.add_column("what", overflow="fold")
     for alert in alerts:
+        count = f"{alert.observed} in {alert.window} h, expected {alert.expected:.1f}"
         board.add_row(
             alert.alert_id[:8],
             Text(alert.severity, _SEVERITIES.get(alert.severity, "")),
-            words(alert.group),
-            gazetteer.place(alert.areas),
-            f"{alert.observed} in {alert.window} h, expected {alert.expected:.1f}",
-            gazetteer.time(alert.region, alert.opened_at),
-            status(alert),
+            gazetteer.local(alert.region, alert.opened_at).strftime("%a %d %H:%M"),
+            Text(f"{words(alert.group)}, {gazetteer.place(alert.areas)}: {count}; {status(alert)}"),
         )
     return board
 
