@@ -1,0 +1,237 @@
+"""What sources send while things go wrong: late, repeated, corrected, moved, withdrawn, and now and then poison."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from confluent_kafka import Producer, murmur2
+from support.toytown import AREAS
+
+from schemas.events import HOUR, Kind, Notification
+from schemas.wire import Wire
+from streams.ingest.arrival import Arrival
+
+YEAR_2099 = 4_070_908_800_000
+BREATH = 0.05
+"""Seconds between two handfuls of records."""
+CATEGORIES = ("violence_injury", "violence_injury", "violence_injury", "robbery_person", "homicide")
+SHARES = (30, 30, 25, 14, 1)
+KINDS = (Kind.UPDATED, Kind.RECLASSIFIED, Kind.CANCELLED, Kind.REINSTATED)
+
+
+@dataclass(slots=True)
+class Town:
+    """
+    Notifications of a made-up town, one after the other, from a seed.
+
+    Parameters
+    ----------
+    random
+        Source of all chance.
+    spread
+        Hours back from now that incidents lie in.
+    busy
+        How many incidents may still be corrected.
+
+    """
+
+    random: Random
+    spread: int = 5
+    busy: int = 500
+    _open: list[Notification] = field(default_factory=list)
+    _number: int = 0
+
+    def next(self, now: int) -> Notification:
+        """Something that a source says at *now*, ms: mostly a new incident."""
+        chance = self.random.random()
+        if self._open and chance < 0.25:
+            return self._corrected(now)
+        if self._open and chance < 0.30:
+            return self.random.choice(self._open)
+        return self._new(now)
+
+    def _new(self, now: int) -> Notification:
+        random = self.random
+        self._number += 1
+        made = Notification(
+            kind=Kind.REPORTED,
+            source=random.choice(("cad", "las")),
+            source_ref=f"N{self._number:07d}",
+            revision=1,
+            occurred_at=now - random.randrange(self.spread) * HOUR - random.randrange(HOUR),
+            published_at=now,
+            longitude=None,
+            latitude=None,
+            area_code=self._place(),
+            category=random.choices(CATEGORIES, SHARES)[0],
+            scheme="firebreak",
+            victims=random.choice((1, 1, 2)),
+        )
+        self._remember(made)
+        return made
+
+    def _corrected(self, now: int) -> Notification:
+        random = self.random
+        at = random.randrange(len(self._open))
+        kind = random.choice(KINDS)
+        later = self._open[at]._replace(kind=kind, revision=self._open[at].revision + 1, published_at=now)
+        if kind is Kind.UPDATED:
+            later = later._replace(area_code=self._place(), victims=random.randrange(1, 4))
+        if kind is Kind.RECLASSIFIED:
+            later = later._replace(category=random.choice(CATEGORIES))
+        self._open[at] = later
+        return later
+
+    def _place(self) -> str:
+        area = self.random.choice(AREAS)
+        return self.random.choice((area, f"{area}1", f"{area}2"))
+
+    def _remember(self, made: Notification) -> None:
+        if len(self._open) < self.busy:
+            self._open.append(made)
+        else:
+            self._open[self.random.randrange(self.busy)] = made
+
+
+def poisons(wire: Wire, sound: Notification) -> Iterator[bytes | None]:
+    """Values that are no notification, or one that must not be believed; for ever, each in its turn."""
+    whole = wire.encode_notification(sound)
+    doubtful = sound._replace(source="poison", source_ref="P")
+    while True:
+        yield b"\x00\x00\x00\x00\x63" + whole[5:]
+        yield whole[: len(whole) // 2]
+        yield b"\xff\x00garbage"
+        yield b"{not json"
+        yield b"\x00" * 200_000
+        yield wire.encode_notification(doubtful._replace(occurred_at=YEAR_2099))
+        yield wire.encode_notification(doubtful._replace(occurred_at=0))
+        yield wire.encode_notification(doubtful._replace(longitude=float("nan"), latitude=51.5))
+
+
+class Load:
+    """
+    A thread that sends.
+
+    Parameters
+    ----------
+    config
+        librdkafka's settings of the connection.
+    topic, partitions
+        The raw topic.
+    seed
+        Of what is sent.
+    rate
+        Records a second.
+    poison
+        Share of records that are poison.
+    aborted
+        Whether sending is done in transactions of which each second one is aborted.
+
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, str | int | float | bool],
+        topic: str,
+        partitions: int,
+        *,
+        seed: int,
+        rate: float = 200.0,
+        poison: float = 0.0,
+        aborted: bool = False,
+    ) -> None:
+        self.rate = rate
+        self.poison = poison
+        self.only: int | None = None
+        """The one partition that anything goes to."""
+        self.sent: list[Arrival] = []
+        """In the order of sending; what was aborted is not in it."""
+        self.poisoned = 0
+        self._topic, self._partitions = topic, partitions
+        self._random = Random(seed)
+        self._town = Town(self._random)
+        self._wire = Wire.builtin()
+        self._poisons = poisons(self._wire, Town(Random(0)).next(1_700_000_000_000))
+        self._aborted = aborted
+        names = {"transactional.id": f"{topic}-load"} if aborted else {"enable.idempotence": True}
+        # what was taken on must arrive, however long a broker is away: the oracle counts it
+        patient = {"message.timeout.ms": 0 if not aborted else 60_000, "linger.ms": 5, "log_level": 0}
+        self._producer = Producer({**config, **names, **patient, "queue.buffering.max.messages": 2_000_000})
+        self._over = threading.Event()
+        self._failed: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
+        if self._aborted:
+            self._producer.init_transactions(30)
+        self._thread.start()
+
+    def stop(self, within: float = 120.0) -> None:
+        """End sending; everything is on the broker then."""
+        if self._thread.is_alive():
+            self._over.set()
+            self._thread.join(within)
+        if self._failed is not None:
+            raise self._failed
+        left = self._producer.flush(within)
+        assert left == 0, f"{left} records were not taken by the broker"
+
+    def burst(self, count: int) -> None:
+        """Send so many at once, from the caller's thread; nothing else may send meanwhile."""
+        for _ in range(count):
+            self._one(keep=True)
+
+    def _run(self) -> None:
+        try:
+            begun, made = time.monotonic(), 0.0
+            while not self._over.wait(BREATH):
+                due = (time.monotonic() - begun) * self.rate - made
+                made += int(due)
+                self._handful(int(due))
+        except BaseException as error:
+            self._failed = error
+
+    def _handful(self, count: int) -> None:
+        if not self._aborted:
+            for _ in range(count):
+                self._one(keep=True)
+            self._producer.poll(0)
+            return
+        keep = self._random.random() < 0.5
+        self._producer.begin_transaction()
+        for _ in range(count):
+            self._one(keep=keep)
+        if keep:
+            self._producer.commit_transaction(30)
+        else:
+            self._producer.flush(10)
+            self._producer.abort_transaction(30)
+
+    def _one(self, *, keep: bool) -> None:
+        if self._random.random() < self.poison:
+            self._poison()
+            return
+        now = int(time.time() * 1000)
+        # one that is aborted must leave the town as it was: another one says it
+        each = self._town.next(now) if keep else Town(Random(now)).next(now)
+        key = each.incident_id.encode()
+        partition = int(murmur2(key, self._partitions)) if self.only is None else self.only
+        self._send(partition, key, self._wire.encode_notification(each))
+        if keep:
+            self.sent.append(Arrival(now, each))
+
+    def _poison(self) -> None:
+        self.poisoned += 1
+        self._send(self._random.randrange(self._partitions), b"poison|P", next(self._poisons))
+
+    def _send(self, partition: int, key: bytes, value: bytes | None) -> None:
+        while True:
+            try:
+                return self._producer.produce(self._topic, value, key, partition)
+            except BufferError:
+                self._producer.poll(0.05)

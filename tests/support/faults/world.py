@@ -1,0 +1,527 @@
+"""A deployment to be harmed: topics of its own on a real broker, real worker processes, a load, and who watches."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from support.faults.judge import COMPARED, Judge, Raw, Seen, Verdict
+from support.faults.load import Load
+from support.toytown import write_pack
+
+from schemas.events import AreaCount, Millis
+from schemas.wire import Wire
+from streams.admin import Admin
+from streams.journal import MARKER_KEY
+from streams.kafka_log import KafkaLog
+from streams.regions.loader import load
+from streams.settings import Settings, from_env
+from streams.topics import apply
+from streams.workers import STAGES
+
+ROOT = Path(__file__).parents[3]
+FLAWED = 2
+RESTART_AFTER = 0.2
+"""Seconds from a worker's end to its next start, as `firebreak up` has it."""
+JOURNALS = tuple(f"{stage}.journal" for stage in STAGES)
+WATCHED = (*COMPARED, "areas.counts", *JOURNALS)
+HEARTBEAT = b"heartbeat|"
+DRAIN_WITHIN = 180.0
+"""Seconds that a healed world has to take in what is left."""
+
+
+class Stuck(AssertionError):
+    """The world is healed, and yet its clock does not move."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a fault has led to."""
+
+    lost: int = 0
+    doubled: int = 0
+    repeats: int = 0
+    silence_s: float = 0.0
+    peak_mb: float = 0.0
+    words: list[str] = field(default_factory=list)
+    """What is wrong."""
+    notes: dict[str, object] = field(default_factory=dict)
+    """Further figures."""
+
+    @property
+    def passed(self) -> bool:
+        return not (self.lost or self.doubled or self.repeats or self.words)
+
+    def demand(self, holds: object, otherwise: str) -> None:
+        """Fail with *otherwise* unless it *holds*."""
+        if not holds:
+            self.words.append(otherwise)
+
+
+@dataclass(slots=True)
+class Process:
+    """A worker: its stage, its settings, and the process that runs it now."""
+
+    stage: str
+    name: str
+    module: str
+    extra: dict[str, str]
+    running: subprocess.Popen[bytes] | None = None
+    wanted: bool = True
+    """Whether it is started again when it ends."""
+    codes: list[int] = field(default_factory=list)
+    begun: list[float] = field(default_factory=list)
+    """When it was started, each time, s since the epoch."""
+
+
+class Watcher:
+    """Reads every output and every marker as it comes, committed records only."""
+
+    def __init__(self, settings: Settings) -> None:
+        catalogue = settings.catalogue()
+        self._config = settings.kafka.librdkafka()
+        self._ids = {catalogue[each].name: each for each in WATCHED}
+        self._places = [
+            TopicPartition(catalogue[each].name, number, 0)
+            for each in WATCHED
+            for number in range(catalogue[each].partitions)
+        ]
+        self._consumer = Consumer(
+            {
+                **self._config,
+                "group.id": "watcher",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 50,
+                "log_level": 0,
+            }
+        )
+        self._wire = Wire.builtin()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self.outputs: dict[str, list[Seen]] = defaultdict(list)
+        self.markers: dict[tuple[str, int], list[float]] = defaultdict(list)
+        """When each partition of each journal got a marker, s since the epoch."""
+        self.clock: Millis = 0
+        self._ends: dict[tuple[str, int], int] | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Read to the end that there is now, then stop."""
+        log = KafkaLog(self._config)
+        self._ends = {place: log.bounds(*place).end for place in self._place_names()}
+        self._thread.join(120)
+        self.drop()
+
+    def drop(self) -> None:
+        """Stop at once."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join(30)
+
+    def _place_names(self) -> list[tuple[str, int]]:
+        return [(place.topic, place.partition) for place in self._places]
+
+    def _done(self) -> bool:
+        ends = self._ends
+        if ends is None:
+            return self._over.is_set()
+        reached = {(p.topic, p.partition): p.offset for p in self._consumer.position(self._places)}
+        return self._over.is_set() or all(reached[place] >= end for place, end in ends.items() if end)
+
+    def _run(self) -> None:
+        self._consumer.assign(self._places)
+        while not self._done():
+            self._read()
+        self._consumer.close()
+
+    def _read(self) -> None:
+        for message in self._consumer.consume(1000, 0.1):
+            if message.error() is not None:
+                continue
+            topic, partition = self._ids[message.topic() or ""], message.partition() or 0
+            at = message.timestamp()[1]
+            if topic in JOURNALS:
+                if message.key() == MARKER_KEY:
+                    self.markers[topic, partition].append(at / 1000)
+                continue
+            seen = Seen(partition, message.offset() or 0, at, message.key(), message.value())
+            self.outputs[topic].append(seen)
+            if topic == "areas.counts" and (seen.key or b"").startswith(HEARTBEAT):
+                beat: AreaCount = self._wire.area_count.decode(seen.value or b"")
+                self.clock = max(self.clock, beat.as_of)
+
+
+class World:
+    """
+    One deployment of toytown.
+
+    Parameters
+    ----------
+    bootstrap
+        The broker, for the harness.
+    seed
+        Of the load.
+    each
+        Workers a stage.
+    partitions
+        Of the raw and the enriched topic.
+    workers_bootstrap
+        The broker as the workers reach it, None for the same address.
+    tick
+        Period of the clock.
+    rate, poison, aborted
+        Of the load.
+    extra
+        Further settings of the workers.
+    module
+        Python module that is the worker command.
+    settings
+        Further settings of everybody.
+
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        seed: int,
+        each: int = 2,
+        partitions: int = 2,
+        workers_bootstrap: str | None = None,
+        tick: str = "1s",
+        rate: float = 200.0,
+        poison: float = 0.0,
+        aborted: bool = False,
+        extra: Mapping[str, str] | None = None,
+        module: str = "streams.cli",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="firebreak-faults-")
+        self.folder = Path(self._temporary.name)
+        pack = write_pack(self.folder / "pack")
+        self.environment = {
+            "FIREBREAK_TOPIC_PREFIX": f"f{uuid.uuid4().hex[:10]}",
+            "FIREBREAK_KAFKA_BROKERS": bootstrap,
+            "FIREBREAK_REGIONS": str(pack),
+            "FIREBREAK_TICK_PERIOD": tick,
+            "FIREBREAK_PARTITIONS_RAW": str(partitions),
+            "FIREBREAK_PARTITIONS_ENRICHED": str(partitions),
+            "FIREBREAK_PARTITIONS_INBOX": "1",
+            **(settings or {}),
+        }
+        self.settings = from_env(self.environment)
+        self.partitions = partitions
+        self._regions = [load(str(pack))]
+        self._extra = {**({"FIREBREAK_KAFKA_BROKERS": workers_bootstrap} if workers_bootstrap else {}), **(extra or {})}
+        self._module = module
+        self._each = each
+        catalogue = self.settings.catalogue()
+        self.load = Load(
+            self.settings.kafka.librdkafka(),
+            catalogue["incidents.raw"].name,
+            partitions,
+            seed=seed,
+            rate=rate,
+            poison=poison,
+            aborted=aborted,
+        )
+        self.watcher = Watcher(self.settings)
+        self.processes: dict[str, Process] = {}
+        self.refused: dict[str, str] = {}
+        """Last words of the workers that refused to run."""
+        self.peak_kb = 0
+        self._over = threading.Event()
+        self._lock = threading.RLock()
+        self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+
+    def __enter__(self) -> Self:
+        try:
+            apply(Admin(self.settings.kafka), self.settings.catalogue().values(), self.settings.replication)
+            self.watcher.start()
+            for stage in STAGES:
+                for number in range(1, self._each + 1):
+                    self.add(stage, number)
+            self._supervisor.start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self._over.set()
+        if self._supervisor.is_alive():
+            self._supervisor.join()
+        for process in self.processes.values():
+            _kill(process.running)
+        self.watcher.drop()
+        with suppress(Exception):
+            Admin(self.settings.kafka).delete([each.name for each in self.settings.catalogue().values()])
+        self._temporary.cleanup()
+
+    # what may be done to it
+
+    def add(self, stage: str, number: int, *, module: str | None = None, static: bool = True, **extra: str) -> Process:
+        """Start one more worker."""
+        name = f"{stage}-{number}"
+        own = {**self._extra, **extra, "FIREBREAK_INSTANCE": name if static else ""}
+        made = Process(stage, name, module or self._module, own)
+        with self._lock:
+            self.processes[name] = made
+            self._start(made)
+        return made
+
+    def kill(self, name: str, *, back_after: float | None = None) -> None:
+        """End a worker with SIGKILL; it is started again at once, after so many seconds, or never (-1)."""
+        with self._lock:
+            process = self.processes[name]
+            process.wanted = back_after is None
+            _kill(process.running)
+        if back_after is not None and back_after >= 0:
+            threading.Timer(back_after, self.bring_back, [name]).start()
+
+    def bring_back(self, name: str) -> None:
+        """Start a worker again that was ended."""
+        with self._lock:
+            process = self.processes[name]
+            if self._over.is_set() or (process.running is not None and process.running.poll() is None):
+                return
+            process.wanted = True
+            self._start(process)
+
+    def stop(self, name: str, within: float = 60.0) -> int:
+        """End a worker in good order, for good; answers its exit code."""
+        process = self.processes[name]
+        with self._lock:
+            process.wanted = False
+            running = process.running
+        assert running is not None
+        running.terminate()
+        return running.wait(within)
+
+    def freeze(self, name: str) -> None:
+        self._signal(name, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        self._signal(name, signal.SIGCONT)
+
+    def _signal(self, name: str, what: signal.Signals) -> None:
+        with self._lock:
+            running = self.processes[name].running
+            if running is not None and running.poll() is None:
+                running.send_signal(what)
+
+    def alive(self) -> list[str]:
+        """Names of the workers that run."""
+        with self._lock:
+            return [n for n, p in self.processes.items() if p.running is not None and p.running.poll() is None]
+
+    def pid(self, name: str) -> int:
+        running = self.processes[name].running
+        assert running is not None
+        return running.pid
+
+    def log_of(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text("utf-8", errors="replace")
+
+    # what may be seen of it
+
+    def wait(self, what: Callable[[], object], within: float = 90.0, why: str = "") -> None:
+        """Wait until *what* is true."""
+        give_up = time.monotonic() + within
+        while not what():
+            if time.monotonic() > give_up:
+                raise Stuck(f"{why or 'what was waited for never came'}\n{self.last_words()}")
+            time.sleep(0.02)
+
+    def wait_for_clock(self, after: float | None = None, within: float = 90.0) -> float:
+        """Wait until the last stage has evaluated a tick later than *after*, s since the epoch; answers the seconds."""
+        begun = time.monotonic()
+        target = (time.time() if after is None else after) * 1000
+        self.wait(lambda: self.watcher.clock > target, within, "the clock of the last stage stands still")
+        return time.monotonic() - begun
+
+    def gap(self, since: float, until: float | None = None, stage: str | None = None) -> float:
+        """Longest time, s, without a commit in any partition of any stage, from *since* on, s since the epoch."""
+        return max((end - begin for begin, end in self._gaps(since, until, stage)), default=0.0)
+
+    def after_start(self, name: str) -> float:
+        """Longest time, s, from a start of a worker to the next commit of a partition that was silent then."""
+        process = self.processes[name]
+        longest = 0.0
+        for begun in process.begun[1:]:
+            for begin, end in self._gaps(begun - 3600, None, process.stage):
+                if begin < begun < end:
+                    longest = max(longest, end - begun)
+        return longest
+
+    def _gaps(self, since: float, until: float | None, stage: str | None) -> Iterator[tuple[float, float]]:
+        for (journal, _), times in list(self.watcher.markers.items()):
+            if stage is not None and journal != f"{stage}.journal":
+                continue
+            ordered = sorted(times)
+            for begin, end in itertools.pairwise(ordered):
+                if end > since and (until is None or begin < until):
+                    yield begin, end
+
+    def last_words(self) -> str:
+        """End of what all workers said."""
+        return "\n".join(f"{name}: {self.log_of(name)[-600:]}" for name in self.processes)
+
+    # how it ends
+
+    def running(self, load: bool = True) -> None:
+        """Wait until every stage evaluates; then begin to load it."""
+        self.wait_for_clock(within=120.0)
+        if load:
+            self.load.start()
+
+    def finish(self, within: float = DRAIN_WITHIN) -> Figures:
+        """End the load, let everything be taken in, end the workers, and judge."""
+        figures = Figures()
+        self.load.stop()
+        try:
+            self.wait_for_clock(time.time() + 1.0, within)
+        except Stuck as stuck:
+            figures.words.append(str(stuck))
+        clock = self.watcher.clock
+        self._over.set()
+        self._supervisor.join()
+        self._measure()
+        for process in self.processes.values():
+            if process.running is not None and process.running.poll() is None:
+                process.running.terminate()
+        for process in self.processes.values():
+            if process.running is not None:
+                _wait_or_kill(process.running)
+        self.watcher.close()
+        verdict = self._judged(clock)
+        figures.lost, figures.doubled, figures.repeats = verdict.lost, verdict.doubled, verdict.repeats
+        figures.words += verdict.words
+        figures.peak_mb = round(self.peak_kb / 1024, 1)
+        figures.notes["events"] = len(self.load.sent)
+        return figures
+
+    def _judged(self, clock: Millis) -> Verdict:
+        raw = self.raw()
+        judge = Judge(self.settings, self._regions)
+        return judge.verdict(self.watcher.outputs, raw, self.load.sent, self.load.poisoned, clock)
+
+    def raw(self) -> dict[int, list[Raw]]:
+        """The raw log as committed."""
+        return read_all(self.settings, "incidents.raw")
+
+    # how it runs
+
+    def _start(self, process: Process) -> None:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("FIREBREAK_")}
+        with (self.folder / f"{process.name}.log").open("ab") as log:
+            process.begun.append(time.time())
+            process.running = subprocess.Popen(
+                [sys.executable, "-m", process.module, "worker", "--stage", process.stage],
+                env={**inherited, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", **self.environment, **process.extra},
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _supervise(self) -> None:
+        looked = 0.0
+        while not self._over.wait(RESTART_AFTER):
+            with self._lock:
+                for process in self.processes.values():
+                    self._look_at(process)
+            if time.monotonic() - looked > 1.0:
+                looked = time.monotonic()
+                self._measure()
+
+    def _look_at(self, process: Process) -> None:
+        if process.running is None or (code := process.running.poll()) is None:
+            return
+        process.running = None
+        process.codes.append(code)
+        if code == FLAWED:
+            process.wanted = False
+            self.refused[process.name] = self.log_of(process.name)[-1000:]
+        if process.wanted:
+            self._start(process)
+
+    def _measure(self) -> None:
+        with self._lock:
+            running = [p.running.pid for p in self.processes.values() if p.running is not None]
+        for pid in running:
+            with suppress(OSError):
+                for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
+                    if line.startswith("VmHWM:"):
+                        self.peak_kb = max(self.peak_kb, int(line.split()[1]))
+
+
+def read_all(settings: Settings, topic: str) -> dict[int, list[Raw]]:
+    """Every committed record of a topic, by partition."""
+    spec = settings.catalogue()[topic]
+    found: dict[int, list[Raw]] = {number: [] for number in range(spec.partitions)}
+    reader = Consumer(
+        {
+            **settings.kafka.librdkafka(),
+            "group.id": "judge",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,
+            "log_level": 0,
+        }
+    )
+    reader.assign([TopicPartition(spec.name, number, 0) for number in found])
+    ended: set[int] = set()
+    while len(ended) < spec.partitions:
+        for message in reader.consume(2000, 0.5):
+            error, number = message.error(), message.partition() or 0
+            if error is None:
+                found[number].append(Raw(message.offset() or 0, message.timestamp()[1], message.key(), message.value()))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ended.add(number)
+    reader.close()
+    return found
+
+
+def _kill(running: subprocess.Popen[bytes] | None) -> None:
+    if running is not None:
+        running.kill()
+        running.wait()
+
+
+def _wait_or_kill(running: subprocess.Popen[bytes]) -> None:
+    try:
+        running.wait(20)
+    except subprocess.TimeoutExpired:
+        _kill(running)
+
+
+@contextmanager
+def timed(figures: Figures, name: str) -> Iterator[None]:
+    """Note how long something took."""
+    begun = time.monotonic()
+    yield
+    figures.notes[name] = round(time.monotonic() - begun, 1)
