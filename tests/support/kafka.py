@@ -167,6 +167,10 @@ class KafkaCluster:
         """Let a frozen broker go on."""
         self._process(number).send_signal(signal.SIGCONT)
 
+    def runs(self, number: int) -> bool:
+        """Whether a broker's process runs."""
+        return self._nodes[number].running
+
     def pid(self, number: int) -> int:
         """Process of a broker."""
         return self._process(number).pid

@@ -54,12 +54,21 @@ class Town:
             return self.random.choice(self._open)
         return self._new(now)
 
+    def alone(self, now: int, source: str) -> Notification:
+        """An incident of a source of its own, never corrected."""
+        return self._made(now, source)
+
     def _new(self, now: int) -> Notification:
+        made = self._made(now, self.random.choice(("cad", "las")))
+        self._remember(made)
+        return made
+
+    def _made(self, now: int, source: str) -> Notification:
         random = self.random
         self._number += 1
-        made = Notification(
+        return Notification(
             kind=Kind.REPORTED,
-            source=random.choice(("cad", "las")),
+            source=source,
             source_ref=f"N{self._number:07d}",
             revision=1,
             occurred_at=now - random.randrange(self.spread) * HOUR - random.randrange(HOUR),
@@ -71,8 +80,6 @@ class Town:
             scheme="firebreak",
             victims=random.choice((1, 1, 2)),
         )
-        self._remember(made)
-        return made
 
     def _corrected(self, now: int) -> Notification:
         random = self.random
@@ -151,6 +158,7 @@ class Load:
         self.sent: list[Arrival] = []
         """In the order of sending; what was aborted is not in it."""
         self.poisoned = 0
+        self._extra: list[Notification] = []
         self._topic, self._partitions = topic, partitions
         self._random = Random(seed)
         self._town = Town(self._random)
@@ -186,6 +194,11 @@ class Load:
         for _ in range(count):
             self._one(keep=True)
 
+    def slow_one(self) -> None:
+        """Send the one event that takes long; it counts nowhere else."""
+        each = self._town.alone(int(time.time() * 1000), "SLOW")
+        self._extra.append(each)
+
     def _run(self) -> None:
         try:
             begun, made = time.monotonic(), 0.0
@@ -198,6 +211,8 @@ class Load:
 
     def _handful(self, count: int) -> None:
         if not self._aborted:
+            while self._extra:
+                self._say(self._extra.pop(), keep=True)
             for _ in range(count):
                 self._one(keep=True)
             self._producer.poll(0)
@@ -218,12 +233,14 @@ class Load:
             return
         now = int(time.time() * 1000)
         # one that is aborted must leave the town as it was: another one says it
-        each = self._town.next(now) if keep else Town(Random(now)).next(now)
+        self._say(self._town.next(now) if keep else Town(Random(now)).next(now), keep=keep)
+
+    def _say(self, each: Notification, *, keep: bool) -> None:
         key = each.incident_id.encode()
         partition = int(murmur2(key, self._partitions)) if self.only is None else self.only
         self._send(partition, key, self._wire.encode_notification(each))
         if keep:
-            self.sent.append(Arrival(now, each))
+            self.sent.append(Arrival(each.published_at or 0, each))
 
     def _poison(self) -> None:
         self.poisoned += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -195,6 +195,8 @@ class World:
         Python module that is the worker command.
     settings
         Further settings of everybody.
+    logs
+        Where the workers' words go; None for a folder of the world's own.
 
     """
 
@@ -213,9 +215,11 @@ class World:
         extra: Mapping[str, str] | None = None,
         module: str = "streams.cli",
         settings: Mapping[str, str] | None = None,
+        logs: Path | None = None,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="firebreak-faults-")
         self.folder = Path(self._temporary.name)
+        self.logs = logs or self.folder
         pack = write_pack(self.folder / "pack")
         self.environment = {
             "FIREBREAK_TOPIC_PREFIX": f"f{uuid.uuid4().hex[:10]}",
@@ -281,10 +285,18 @@ class World:
 
     # what may be done to it
 
-    def add(self, stage: str, number: int, *, module: str | None = None, static: bool = True, **extra: str) -> Process:
+    def add(
+        self,
+        stage: str,
+        number: int,
+        *,
+        module: str | None = None,
+        static: bool = True,
+        extra: Mapping[str, str] | None = None,
+    ) -> Process:
         """Start one more worker."""
         name = f"{stage}-{number}"
-        own = {**self._extra, **extra, "FIREBREAK_INSTANCE": name if static else ""}
+        own = {**self._extra, **(extra or {}), "FIREBREAK_INSTANCE": name if static else ""}
         made = Process(stage, name, module or self._module, own)
         with self._lock:
             self.processes[name] = made
@@ -342,7 +354,7 @@ class World:
         return running.pid
 
     def log_of(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text("utf-8", errors="replace")
+        return (self.logs / f"{name}.log").read_text("utf-8", errors="replace")
 
     # what may be seen of it
 
@@ -363,26 +375,29 @@ class World:
 
     def gap(self, since: float, until: float | None = None, stage: str | None = None) -> float:
         """Longest time, s, without a commit in any partition of any stage, from *since* on, s since the epoch."""
-        return max((end - begin for begin, end in self._gaps(since, until, stage)), default=0.0)
+        return max((end - begin for begin, end in self.gaps(since, until, stage)), default=0.0)
 
     def after_start(self, name: str) -> float:
         """Longest time, s, from a start of a worker to the next commit of a partition that was silent then."""
         process = self.processes[name]
         longest = 0.0
         for begun in process.begun[1:]:
-            for begin, end in self._gaps(begun - 3600, None, process.stage):
+            for begin, end in self.gaps(begun - 3600, None, process.stage):
                 if begin < begun < end:
                     longest = max(longest, end - begun)
         return longest
 
-    def _gaps(self, since: float, until: float | None, stage: str | None) -> Iterator[tuple[float, float]]:
-        for (journal, _), times in list(self.watcher.markers.items()):
-            if stage is not None and journal != f"{stage}.journal":
-                continue
-            ordered = sorted(times)
-            for begin, end in itertools.pairwise(ordered):
-                if end > since and (until is None or begin < until):
-                    yield begin, end
+    def gaps(self, since: float, until: float | None, stage: str | None) -> Iterator[tuple[float, float]]:
+        """Each time between two commits of one partition of a stage, or of any: begin and end, s since the epoch."""
+        for journal, number in list(self.watcher.markers):
+            if stage is None or journal == f"{stage}.journal":
+                yield from self.pauses((journal, number), since, until)
+
+    def pauses(self, place: tuple[str, int], since: float, until: float | None = None) -> Iterator[tuple[float, float]]:
+        """Each time between two commits of one partition."""
+        for begin, end in pairwise(sorted(self.watcher.markers[place])):
+            if end > since and (until is None or begin < until):
+                yield begin, end
 
     def last_words(self) -> str:
         """End of what all workers said."""
@@ -435,7 +450,7 @@ class World:
 
     def _start(self, process: Process) -> None:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("FIREBREAK_")}
-        with (self.folder / f"{process.name}.log").open("ab") as log:
+        with (self.logs / f"{process.name}.log").open("ab") as log:
             process.begun.append(time.time())
             process.running = subprocess.Popen(
                 [sys.executable, "-m", process.module, "worker", "--stage", process.stage],
