@@ -1,0 +1,1 @@
+"""Ways to tell: each takes one parcel to one address and says what became of it."""
