@@ -10,13 +10,13 @@ Nothing here knows Faust or Kafka: a simulation runs it on a broker of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 from schemas.errors import Fatal, UsageError
 from streams.batch import Batch
-from streams.core.stage import Output, Row
+from streams.core.stage import Output, Row, Stage
 from streams.edge import Edge, Fed
 from streams.journal import MARKER_KEY, Position, encode_position, entries, fold
 from streams.log import Bounds, Log, Producer, Retriable, Sent
@@ -59,11 +59,17 @@ class Cut(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """Where reading goes on, the marker last written (None if none was), and the number of rows read."""
+    """
+    Where reading goes on, the marker last written (None if it must be written anew), and the number of rows read.
+
+    ``renewed`` are rows of an older format as they are now; the first cut holds them all, because a marker speaks for
+    every row.
+    """
 
     position: int
     marker: bytes | None
     rows: int
+    renewed: Sequence[Row] = ()
 
 
 class Partition:
@@ -97,6 +103,7 @@ class Partition:
         self._producer = producer
         self._outputs: list[Output] = []
         self._written = restored.marker
+        self._renewed = restored.renewed
 
     @property
     def waiting(self) -> int:
@@ -125,7 +132,8 @@ class Partition:
     def cut(self) -> Cut | None:
         """Take what the next transaction makes true; None if nothing changed since the last cut."""
         stage = self._edge.stage
-        rows = list(stage.dirty())
+        rows = [*self._renewed, *stage.dirty()]
+        self._renewed = ()
         outputs, self._outputs = self._outputs, []
         position = stage.resume_at(self.next)
         marker = encode_position(stage.row_format, position, self.spec.partitions, stage.marker())
@@ -205,18 +213,23 @@ def _restored(spec: StageSpec, number: int, log: Log, producer: Producer, still_
     if position is None:
         stage.restore((), None)
         return Partition(spec, number, edge, producer, Restored(bounds.beginning, None, 0))
-    _refuse(spec, number, position, stage.row_format, bounds)
+    _refuse(spec, number, position, stage, bounds)
+    renew = stage.older_rows.get(position.row_format)
+    if renew is not None:
+        renewed = [renew(row) for row in snapshot.decoded()]
+        stage.restore(renewed, position.marker())
+        return Partition(spec, number, edge, producer, Restored(position.next, None, len(renewed), renewed))
     stage.restore(snapshot.decoded(), position.marker())
     written = encode_position(position.row_format, position.next, position.partitions, position.marker())
     return Partition(spec, number, edge, producer, Restored(position.next, written, len(snapshot.rows)))
 
 
-def _refuse(spec: StageSpec, number: int, position: Position, row_format: int, bounds: Bounds) -> None:
+def _refuse(spec: StageSpec, number: int, position: Position, stage: Stage, bounds: Bounds) -> None:
     journal = f"{spec.journal}/{number}"
-    if position.row_format != row_format:
+    if position.row_format != stage.row_format and position.row_format not in stage.older_rows:
         raise UsageError(
-            f"{journal} is of row format {position.row_format}, this version reads {row_format}: start the version "
-            f"that wrote it, or empty the journal topic and let {spec.name} count again from {spec.input}"
+            f"{journal} is of row format {position.row_format}, this version reads {stage.row_format}: start the "
+            f"version that wrote it, or empty the journal topic and let {spec.name} count again from {spec.input}"
         )
     if position.partitions != dict(spec.partitions):
         raise UsageError(

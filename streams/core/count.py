@@ -25,7 +25,7 @@ from schemas.events import (
     Tick,
 )
 from streams.core.align import Alignment, Closed
-from streams.core.stage import Marker, Output, Record, Row, RowValue
+from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, RowValue
 
 INBOX = "detect.inbox"
 TICK_KEY = "tick"
@@ -75,6 +75,7 @@ class Count:
     """
 
     row_format = 1
+    older_rows = OLDER_ROWS
 
     def __init__(
         self, partition: int, routes: Mapping[str, RegionRoute], *, raw_partitions: int, inbox_partitions: int

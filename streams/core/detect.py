@@ -35,7 +35,7 @@ from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
 from streams.core.orders import Orders, silence_refused, tie
 from streams.core.sentinel import SentinelWatch
-from streams.core.stage import Marker, Output, Record, Row, RowValue
+from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, RowValue
 from streams.core.thresholds import StandingBudget
 from streams.core.watch import UnitWatch
 
@@ -87,6 +87,7 @@ class Detect:
     """
 
     row_format = 1
+    older_rows = OLDER_ROWS
 
     def __init__(
         self,

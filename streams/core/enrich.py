@@ -27,7 +27,7 @@ from schemas.events import (
     Tense,
     TimeRule,
 )
-from streams.core.stage import Marker, Output, Record, Row, RowValue
+from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, RowValue
 from streams.core.taxonomy import Classification
 from streams.core.validate import Refused, event_time, has_content, refuse_coordinates, refuse_times
 
@@ -115,6 +115,7 @@ class Enrich:
     """
 
     row_format = 1
+    older_rows = OLDER_ROWS
 
     def __init__(
         self,

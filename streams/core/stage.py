@@ -6,7 +6,8 @@ A stage knows no broker and no clock. It runs the same under Faust, in a replay,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeVar
 
 from schemas.events import Millis
@@ -51,11 +52,20 @@ class Row(NamedTuple):
     value: RowValue | None
 
 
+Renew = Callable[[Row], Row]
+"""A row of an older format as it is now."""
+
+OLDER_ROWS: Mapping[int, Renew] = MappingProxyType({})
+"""No older format is read: of a stage whose rows never changed."""
+
+
 class Stage(Protocol):
     """A pure state machine behind one input partition."""
 
     row_format: int
-    """Raised whenever the meaning of rows or marker changes; another format is refused at start."""
+    """Raised whenever the meaning of rows or marker changes; a format that is not known is refused at start."""
+    older_rows: Mapping[int, Renew]
+    """How the rows of each older format become rows of this one; their marker must mean the same."""
 
     def apply(self, record: Record) -> Iterable[Output]:
         """Take one record in, in order of offset; answer what it causes."""

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 from streams.batch import RawRecord
-from streams.core.stage import Marker, Output, Record, Row, Stage
+from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Stage
 from streams.edge import Fed
 from streams.log import Sent
 
@@ -19,6 +19,7 @@ class Tally:
     """Answers each key with the number of times that it came."""
 
     row_format = 1
+    older_rows = OLDER_ROWS
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}

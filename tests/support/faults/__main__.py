@@ -9,11 +9,11 @@ import random
 import sys
 from pathlib import Path
 
-from support.faults import brokers, network, processes
+from support.faults import brokers, inputs, network, parts, processes, scale
 from support.faults.bench import ROWS, Bench, NotHere, run
 from support.kafka import make_archive
 
-FAMILIES = (processes, brokers, network)
+FAMILIES = (processes, brokers, network, parts, inputs, scale)
 """Importing them enters their rows."""
 
 

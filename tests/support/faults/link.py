@@ -146,7 +146,8 @@ class Proxy:
                     continue
                 sink.write(piece)
                 await sink.drain()
-        except OSError:
+        except (OSError, RuntimeError):
+            # cut, or half of it, under our hands
             pass
         finally:
             self._writers.discard(sink)

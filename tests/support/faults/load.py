@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -104,6 +105,12 @@ class Town:
             self._open[self.random.randrange(self.busy)] = made
 
 
+def to_json(each: Notification) -> bytes:
+    """A notification as a source writes it that knows no Avro."""
+    given = {name: value for name, value in each._asdict().items() if value not in {None, ""}}
+    return json.dumps(given).encode()
+
+
 def poisons(wire: Wire, sound: Notification) -> Iterator[bytes | None]:
     """Values that are no notification, or one that must not be believed; for ever, each in its turn."""
     whole = wire.encode_notification(sound)
@@ -136,7 +143,13 @@ class Load:
     poison
         Share of records that are poison.
     aborted
-        Whether sending is done in transactions of which each second one is aborted.
+        Whether sending is done in transactions of which about half are aborted.
+    spread
+        Hours back from now that incidents lie in.
+    disorder
+        So many records wait, and any of them may be the next.
+    as_json
+        Share of records that are JSON.
 
     """
 
@@ -150,6 +163,9 @@ class Load:
         rate: float = 200.0,
         poison: float = 0.0,
         aborted: bool = False,
+        spread: int = 5,
+        disorder: int = 0,
+        as_json: float = 0.0,
     ) -> None:
         self.rate = rate
         self.poison = poison
@@ -159,9 +175,12 @@ class Load:
         """In the order of sending; what was aborted is not in it."""
         self.poisoned = 0
         self._extra: list[Notification] = []
+        self._repeated = 0
         self._topic, self._partitions = topic, partitions
         self._random = Random(seed)
-        self._town = Town(self._random)
+        self._town = Town(self._random, spread)
+        self._disorder, self._as_json = disorder, as_json
+        self._waiting: list[Notification] = []
         self._wire = Wire.builtin()
         self._poisons = poisons(self._wire, Town(Random(0)).next(1_700_000_000_000))
         self._aborted = aborted
@@ -184,15 +203,33 @@ class Load:
         if self._thread.is_alive():
             self._over.set()
             self._thread.join(within)
+            for each in self._waiting:
+                self._say(each, keep=True)
+            self._waiting.clear()
         if self._failed is not None:
             raise self._failed
-        left = self._producer.flush(within)
-        assert left == 0, f"{left} records were not taken by the broker"
+        self.flush(within)
+
+    @property
+    def records(self) -> int:
+        """Notifications that were sent and not given up."""
+        return len(self.sent) + self._repeated
 
     def burst(self, count: int) -> None:
         """Send so many at once, from the caller's thread; nothing else may send meanwhile."""
         for _ in range(count):
             self._one(keep=True)
+
+    def repeat(self, most: int | None = None) -> None:
+        """Send everything once more, in the same order, or at least so much of it; changes nothing that counts."""
+        for each in self.sent[:most]:
+            self._put(each.notification)
+            self._repeated += 1
+
+    def flush(self, within: float = 300.0) -> None:
+        """Wait until all is on the broker."""
+        left = self._producer.flush(within)
+        assert left == 0, f"{left} records were not taken by the broker"
 
     def slow_one(self) -> None:
         """Send the one event that takes long; it counts nowhere else."""
@@ -233,14 +270,25 @@ class Load:
             return
         now = int(time.time() * 1000)
         # one that is aborted must leave the town as it was: another one says it
-        self._say(self._town.next(now) if keep else Town(Random(now)).next(now), keep=keep)
+        each = self._town.next(now) if keep else Town(Random(now)).next(now)
+        if self._disorder and keep:
+            self._waiting.append(each)
+            if len(self._waiting) < self._disorder:
+                return
+            each = self._waiting.pop(self._random.randrange(self._disorder))
+        self._say(each, keep=keep)
 
     def _say(self, each: Notification, *, keep: bool) -> None:
-        key = each.incident_id.encode()
-        partition = int(murmur2(key, self._partitions)) if self.only is None else self.only
-        self._send(partition, key, self._wire.encode_notification(each))
+        self._put(each)
         if keep:
             self.sent.append(Arrival(each.published_at or 0, each))
+
+    def _put(self, each: Notification) -> None:
+        key = each.incident_id.encode()
+        partition = int(murmur2(key, self._partitions)) if self.only is None else self.only
+        as_json = self._random.random() < self._as_json
+        value = to_json(each) if as_json else self._wire.encode_notification(each)
+        self._send(partition, key, value)
 
     def _poison(self) -> None:
         self.poisoned += 1

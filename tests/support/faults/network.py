@@ -113,7 +113,7 @@ def _until_it_goes_on(world: World) -> float:
 
 @row("slow, limited, half-closed link")
 def bad_link(bench: Bench) -> Figures:
-    """Late by 100 ms, then 64 kB/s: no worker loses its place. Half closed, swallowed, refused: all goes on after it."""
+    """Late by 100 ms, then 64 kB/s: no worker loses its place. Half closed, swallowed, refused: all goes on after."""
     bind = free_ports(1)[0]
     with Proxy(bind) as proxy:
         cluster = bench.linked_kafka(proxy.port, bind)

@@ -23,7 +23,7 @@ from support.faults.judge import COMPARED, Judge, Raw, Seen, Verdict
 from support.faults.load import Load
 from support.toytown import write_pack
 
-from schemas.events import AreaCount, Millis
+from schemas.events import AreaCount, Millis, Rejection
 from schemas.wire import Wire
 from streams.admin import Admin
 from streams.journal import MARKER_KEY
@@ -187,7 +187,7 @@ class World:
         The broker as the workers reach it, None for the same address.
     tick
         Period of the clock.
-    rate, poison, aborted
+    rate, poison, aborted, spread, disorder, as_json
         Of the load.
     extra
         Further settings of the workers.
@@ -212,6 +212,9 @@ class World:
         rate: float = 200.0,
         poison: float = 0.0,
         aborted: bool = False,
+        spread: int = 5,
+        disorder: int = 0,
+        as_json: float = 0.0,
         extra: Mapping[str, str] | None = None,
         module: str = "streams.cli",
         settings: Mapping[str, str] | None = None,
@@ -246,6 +249,9 @@ class World:
             rate=rate,
             poison=poison,
             aborted=aborted,
+            spread=spread,
+            disorder=disorder,
+            as_json=as_json,
         )
         self.watcher = Watcher(self.settings)
         self.processes: dict[str, Process] = {}
@@ -399,6 +405,16 @@ class World:
             if end > since and (until is None or begin < until):
                 yield begin, end
 
+    def rejections(self) -> list[Rejection]:
+        """What was rejected so far."""
+        decode = Wire.builtin().rejection.decode
+        return [decode(each.value or b"") for each in self.watcher.outputs["incidents.rejected"]]
+
+    def peak_now(self) -> float:
+        """Most memory that any worker has needed so far, MB."""
+        self._measure()
+        return round(self.peak_kb / 1024, 1)
+
     def last_words(self) -> str:
         """End of what all workers said."""
         return "\n".join(f"{name}: {self.log_of(name)[-600:]}" for name in self.processes)
@@ -434,7 +450,7 @@ class World:
         figures.lost, figures.doubled, figures.repeats = verdict.lost, verdict.doubled, verdict.repeats
         figures.words += verdict.words
         figures.peak_mb = round(self.peak_kb / 1024, 1)
-        figures.notes["events"] = len(self.load.sent)
+        figures.notes["events"] = self.load.records
         return figures
 
     def _judged(self, clock: Millis) -> Verdict:

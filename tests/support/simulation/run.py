@@ -13,7 +13,7 @@ import pickle
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
@@ -301,6 +301,15 @@ def _report(seed: int) -> tuple[int, list[str]]:
     return seed, run(seed)
 
 
+def run_many(seeds: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Simulate many seeds on all cores; answer what did not hold, with its seed."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    with ProcessPoolExecutor() as pool:
+        for seed, broken in pool.map(_report, seeds, chunksize=4):
+            for each in broken:
+                yield seed, each
+
+
 def main() -> int:
     """Run many seeds on all cores."""
     parser = argparse.ArgumentParser(description="Simulate the stages on a broker in memory, one run a seed.")
@@ -308,12 +317,9 @@ def main() -> int:
     parser.add_argument("--from", dest="first", type=int, default=0)
     options = parser.parse_args()
     failed = 0
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    with ProcessPoolExecutor() as pool:
-        for seed, broken in pool.map(_report, range(options.first, options.first + options.seeds), chunksize=4):
-            for each in broken:
-                failed += 1
-                sys.stdout.write(f"seed {seed}: {each}\n")
+    for seed, each in run_many(range(options.first, options.first + options.seeds)):
+        failed += 1
+        sys.stdout.write(f"seed {seed}: {each}\n")
     sys.stdout.write(f"{options.seeds} seeds from {options.first}, {failed} violations\n")
     return 1 if failed else 0
 

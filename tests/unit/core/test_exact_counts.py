@@ -15,7 +15,7 @@ from schemas.events import HOUR, HourCount, Incident, Kind
 from streams.core.count import Count, RegionRoute
 from streams.core.enrich import Enrich, RawNotification
 from streams.core.pipeline import Pipeline
-from streams.core.stage import Output, Record, Row, Stage
+from streams.core.stage import OLDER_ROWS, Output, Record, Row, Stage
 
 ROUTES = {"R": RegionRoute("borough", "ward", 0)}
 
@@ -83,6 +83,7 @@ class Deaf:
     """A stage that does nothing."""
 
     row_format = 0
+    older_rows = OLDER_ROWS
 
     def apply(self, record: Record) -> list[Output]:
         assert record.value is not None

@@ -1,0 +1,60 @@
+"""
+The worker command of a version whose rows have another format, and that reads the rows of this one.
+
+``python -m support.faults.next_version worker --stage count``. Each row is wrapped once more; what is not unwrapped, or
+unwrapped twice, is no row of any stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from unittest.mock import patch
+
+from streams import cli
+from streams.core.count import Count
+from streams.core.detect import Detect
+from streams.core.enrich import Enrich
+from streams.core.stage import Marker, Row, Stage
+
+NEXT = 2
+
+
+def wrapped(row: Row) -> Row:
+    """A row as the next version writes it."""
+    return row if row.value is None else Row(row.key, ("v2", row.value))
+
+
+def unwrapped(row: Row) -> Row:
+    """A row as the stage knows it."""
+    if row.value is None:
+        return row
+    mark, value = row.value
+    assert mark == "v2", f"{row} is of an older format"
+    return Row(row.key, value)  # type: ignore[arg-type]  # as it was wrapped
+
+
+def with_other_rows(stage: type[Stage]) -> None:
+    """Let a stage write its rows in another format, and read those of the one before."""
+    dirty, restore = stage.dirty, stage.restore
+
+    def _dirty(self: Any) -> Iterable[Row]:
+        return [wrapped(row) for row in dirty(self)]
+
+    def _restore(self: Any, rows: Iterable[Row], marker: Marker | None) -> None:
+        restore(self, [unwrapped(row) for row in rows], marker)
+
+    patch.object(stage, "dirty", _dirty).start()
+    patch.object(stage, "restore", _restore).start()
+    patch.object(stage, "row_format", NEXT).start()
+    patch.object(stage, "older_rows", {1: wrapped}).start()
+
+
+def main() -> None:
+    for stage in (Enrich, Count, Detect):
+        with_other_rows(stage)
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
