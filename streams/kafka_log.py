@@ -17,6 +17,8 @@ Config = Mapping[str, str | int | float | bool]
 
 ANSWER_WITHIN = 20.0
 """Seconds that one call waits for the broker; it is made again after that."""
+REQUEST_TIMEOUT_MS = 10_000
+"""A connection that swallows a request for so long is given up: its other end may be gone without a word."""
 TRANSACTION_TIMEOUT_MS = 60_000
 FETCH = 5_000
 """Journal records taken from librdkafka at once."""
@@ -51,6 +53,7 @@ _READING = {
     "fetch.message.max.bytes": 4_000_000,
     "queued.min.messages": 100_000,
     "fetch.wait.max.ms": 20,
+    "socket.timeout.ms": REQUEST_TIMEOUT_MS,
     "log_level": 3,
 }
 
@@ -77,6 +80,7 @@ class KafkaLog:
                 **self._config,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "socket.timeout.ms": REQUEST_TIMEOUT_MS,
                 "linger.ms": 5,
                 "compression.type": "lz4",
                 "batch.num.messages": 10_000,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import pytest
 import structlog
 from support.simulation.mutants import NAMES, planted
-from support.simulation.run import run
+from support.simulation.run import hush, run
 
 SEEDS = 100
 WITHIN = 200
@@ -17,7 +16,7 @@ WITHIN = 200
 
 @pytest.fixture(autouse=True)
 def _hush() -> Iterator[None]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    hush()
     yield
     structlog.reset_defaults()
 

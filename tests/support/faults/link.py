@@ -60,9 +60,9 @@ class Weather:
     rate: float = 0.0
     """Bytes a second, one way, of each connection; 0 for as fast as it goes."""
     swallow_up: bool = False
-    """What the client says never arrives, and nobody is told."""
+    """What the client says never arrives, and nobody is told: connections that try are dead from then on."""
     swallow_down: bool = False
-    """What the server says never arrives, and nobody is told."""
+    """The same for what the server says."""
     refuse: bool = False
     """New connections are closed at once."""
 
@@ -138,11 +138,14 @@ class Proxy:
 
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, up: bool) -> None:
         self._writers.add(sink)
+        gone = False
         try:
             while piece := await source.read(PIECE):
                 weather = self.weather
                 await asyncio.sleep(weather.delay + (len(piece) / weather.rate if weather.rate else 0.0))
-                if self.weather.swallow_up if up else self.weather.swallow_down:
+                # what is lost once is never sent again here, so such a connection is dead for good
+                gone = gone or (self.weather.swallow_up if up else self.weather.swallow_down)
+                if gone:
                     continue
                 sink.write(piece)
                 await sink.drain()
