@@ -92,3 +92,30 @@ def _to_the_end(reader: Consumer, spec: TopicSpec, starts: dict[int, int]) -> It
                 left.discard(partition)
             elif error is not None and error.fatal():
                 raise Fatal(error.str())
+
+
+def offsets_at(settings: Settings, spec: TopicSpec, since: Millis) -> dict[int, int]:
+    """
+    Offset of the first record of each partition that was appended at *since* or later; its end if there is none.
+
+    Raises
+    ------
+    UsageError
+        The topic is missing, or no broker answers.
+
+    """
+    reader = Consumer({**settings.kafka.librdkafka(), "group.id": f"{settings.topic_prefix}-reading", "log_level": 3})
+    try:
+        found = reader.list_topics(spec.name, timeout=ANSWER_WITHIN).topics[spec.name]
+        if found.error is not None or not found.partitions:
+            raise UsageError(f"topic {spec.name} is missing: run `firebreak topics apply`")
+        asked = [TopicPartition(spec.name, number, since) for number in found.partitions]
+        starts = {}
+        for place in reader.offsets_for_times(asked, ANSWER_WITHIN):
+            _, end = reader.get_watermark_offsets(place, ANSWER_WITHIN, cached=False)
+            starts[place.partition] = end if place.offset < 0 else place.offset
+    except KafkaException as failure:
+        raise UsageError(f"no broker answers: {failure.args[0].str()}") from failure
+    finally:
+        reader.close()
+    return starts

@@ -251,6 +251,19 @@ def alert_event_json(event: AlertEvent) -> str:
     return _line({each.name: _told(record, each.name, getattr(event, each.name)) for each in fields(event)})
 
 
+def alert_event_from_json(given: Mapping[str, object]) -> AlertEvent:
+    """
+    An event from a parsed line of ``alerts.jsonl``; fields that it does not have take their defaults.
+
+    Raises
+    ------
+    Malformed
+        MISSING_FIELD or BAD_VALUE with the field's name.
+
+    """
+    return AlertEvent(**values(shape("AlertEvent"), given))  # type: ignore[arg-type]  # checked against the schema
+
+
 def audit_json(entry: AuditEntry) -> bytes:
     """An entry of the audit topic: all fields in their order, instants as ISO 8601."""
     told = {each.name: getattr(entry, each.name) for each in fields(entry)}

@@ -19,6 +19,7 @@ from schemas.environment import (
     NAMES,
     OPTIONAL_ADDRESS,
     OPTIONAL_COUNT,
+    OPTIONAL_PATH,
     PATH,
     SECRET,
     TEXT,
@@ -98,7 +99,7 @@ class Settings:
     flush_interval: timedelta = setting(DURATION, "100ms", "How often a partition commits while something changes.")
     tick_period: timedelta | None = setting(DURATION_OR_OFF, "5s", "How often the clock ticks; off: simulated ticks.")
     session_timeout: timedelta = setting(DURATION, "10s", "Silence after which another worker takes over.")
-    heartbeat: timedelta = setting(DURATION, "3s", "How often a worker says that it lives.")
+    heartbeat: timedelta = setting(DURATION, "1s", "How often a worker says that it lives.")
     fetch_wait: timedelta = setting(DURATION, "500ms", "How long a broker may hold an empty fetch; embedded one: 20ms.")
     fetch_bytes: int = setting(COUNT, "262144", "Bytes of the largest fetch of one partition.")
     check_crcs: bool = setting(FLAG, "true", "Check what is fetched against its checksum; embedded broker: false.")
@@ -106,6 +107,7 @@ class Settings:
     metrics_bind: str = setting(OPTIONAL_ADDRESS, "", "Where metrics and health are served; empty: nowhere.")
     log_level: LogLevel = setting(one_of(LogLevel), "info", "From which weight on a line is logged.")
     redis_url: Secret = setting(SECRET, "", "Redis of the console, redis://host:6379/0; empty: none.")
+    routes: Path | None = setting(OPTIONAL_PATH, "", "File of the notifier's routes (YAML); empty: nobody is told.")
     console_bind: str = setting(OPTIONAL_ADDRESS, "127.0.0.1:8088", "Where the console is served.")
 
     def __post_init__(self) -> None:
