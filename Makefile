@@ -66,3 +66,14 @@ contracts: $(STAMP) ## schemas, AsyncAPI, rules, routes, dashboards, manifests, 
 .PHONY: dashboards
 dashboards: $(STAMP) ## renew the dashboards from deploy/grafana/boards.yml
 	$(BIN)/python deploy/grafana/build.py
+
+ONLY ?=
+REPEAT ?= 1
+.PHONY: faults
+faults: $(STAMP) ## every fault on a real Kafka, figures into faults.jsonl: ONLY=word REPEAT=3 ARGS="--seed 7 --short"
+	PYTHONPATH=.:tests $(BIN)/python -m support.faults --only "$(ONLY)" --repeat $(REPEAT) $(ARGS)
+
+MINUTES ?= 30
+.PHONY: faults-long
+faults-long: $(STAMP) ## random faults for a long time, the expected state beside: MINUTES=30 ARGS="--seed 7"
+	PYTHONPATH=.:tests $(BIN)/python -m support.faults.mixed --minutes $(MINUTES) $(ARGS)

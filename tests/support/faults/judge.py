@@ -166,14 +166,18 @@ class Judge:
     def _add_counts(
         self, found: Verdict, outputs: Mapping[str, Sequence[Seen]], sent: list[Arrival], clock: Millis
     ) -> None:
-        want = batch_hours(sent)
+        fewer, more = self.counts(outputs, sent, clock)
+        found.lost += fewer
+        found.doubled += more
+        if fewer or more:
+            found.words.append(f"hours: {fewer} incidents too few, {more} too many")
+
+    def counts(self, outputs: Mapping[str, Sequence[Seen]], sent: Iterable[Arrival], clock: Millis) -> tuple[int, int]:
+        """How many incidents too few and too many the hours have, beside a batch over all that was sent."""
+        want = batch_hours(list(sent))
         got: Counter[tuple[str, str, str, Millis]] = Counter()
-        for each in outputs["detect.inbox"]:
+        for each in list(outputs["detect.inbox"]):
             hour = self._wire.decode_inbox(each.value or b"")
             if isinstance(hour, HourCount) and hour.clock <= clock:
                 got[hour.area, hour.level, hour.group, hour.hour] = hour.incidents
-        fewer, more = want - got, got - want
-        found.lost += fewer.total()
-        found.doubled += more.total()
-        if fewer or more:
-            found.words.append(f"hours: {fewer.total()} incidents too few, {more.total()} too many")
+        return (want - got).total(), (got - want).total()

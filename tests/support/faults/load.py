@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
@@ -189,6 +190,7 @@ class Load:
         patient = {"message.timeout.ms": 0 if not aborted else 60_000, "linger.ms": 5, "log_level": 0}
         self._producer = Producer({**config, **names, **patient, "queue.buffering.max.messages": 2_000_000})
         self._over = threading.Event()
+        self._sending = threading.Lock()
         self._failed: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
@@ -236,13 +238,24 @@ class Load:
         each = self._town.alone(int(time.time() * 1000), "SLOW")
         self._extra.append(each)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Send nothing meanwhile; all that was sent is on the broker."""
+        with self._sending:
+            self.flush()
+            yield
+
     def _run(self) -> None:
         try:
-            begun, made = time.monotonic(), 0.0
+            looked, due = time.monotonic(), 0.0
             while not self._over.wait(BREATH):
-                due = (time.monotonic() - begun) * self.rate - made
-                made += int(due)
-                self._handful(int(due))
+                with self._sending:
+                    now = time.monotonic()
+                    # what could not be sent in time is not made up for
+                    due += min(now - looked, 1.0) * self.rate
+                    looked = now
+                    self._handful(int(due))
+                    due -= int(due)
         except BaseException as error:
             self._failed = error
 

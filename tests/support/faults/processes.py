@@ -22,8 +22,8 @@ def restarts(world: World) -> float:
 
 @row("kill -9 of workers, at random")
 def random_kills(bench: Bench) -> Figures:
-    """Workers are killed at random moments and start again at once, or after up to 10 s."""
-    with bench.world(extra=SHORT_SESSION) as world:
+    """Workers die at random moments and start again at once or after up to 10 s; poison and disorder besides."""
+    with bench.world(extra=SHORT_SESSION, poison=0.01, disorder=50, as_json=0.1) as world:
         world.running()
         over, kills = time.monotonic() + bench.last(8, 90), 0
         while time.monotonic() < over:

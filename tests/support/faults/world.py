@@ -453,6 +453,12 @@ class World:
         figures.notes["events"] = self.load.records
         return figures
 
+    def wrong_counts(self) -> list[str]:
+        """What is wrong with the counts now, in words; nothing may be on its way."""
+        judge = Judge(self.settings, self._regions)
+        fewer, more = judge.counts(self.watcher.outputs, self.load.sent, self.watcher.clock)
+        return [f"hours: {fewer} incidents too few, {more} too many"] if fewer or more else []
+
     def _judged(self, clock: Millis) -> Verdict:
         raw = self.raw()
         judge = Judge(self.settings, self._regions)
