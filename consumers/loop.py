@@ -145,6 +145,8 @@ class Loop:
         Seconds that a fetch waits for records, so the longest time between two calls of ``turn``.
     registry
         Where the metrics are; a new one if not given.
+    metrics
+        Instead: those of a loop before this one, that it goes on with.
 
     """
 
@@ -159,9 +161,10 @@ class Loop:
         commit: bool = True,
         wait: float = 0.5,
         registry: CollectorRegistry | None = None,
+        metrics: LoopMetrics | None = None,
     ) -> None:
         self.registry = registry or CollectorRegistry()
-        self._metrics = LoopMetrics(self.registry, name)
+        self._metrics = metrics or LoopMetrics(self.registry, name)
         self._ids = {spec.name: spec.id for spec in topics}
         self._names = {spec.id: spec.name for spec in topics}
         self._handler = handler

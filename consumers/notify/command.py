@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from consumers.gazetteer import Gazetteer
 from consumers.health import serve
 from consumers.loop import Loop
+from consumers.metrics import LoopMetrics
 from consumers.notify.cases import Hold, Leave, Rules, Send, What, Why
 from consumers.notify.channels.base import Delivered, Parcel
 from consumers.notify.channels.making import channel, channels
@@ -62,7 +63,7 @@ def standby(settings: Settings, registry: CollectorRegistry, probe: Probe = no_p
         raise UsageError("whom to tell? set FIREBREAK_ROUTES to a file of routes; docs/desk.md has one")
     routes, gazetteer, catalogue = load(settings.routes), Gazetteer.load(settings.regions), settings.catalogue()
     ways, composer = channels(routes), Composer(gazetteer, routes.link)
-    metrics = NotifierMetrics(registry, ways)
+    metrics, of_events = NotifierMetrics(registry, ways), LoopMetrics(registry, "notifier")
 
     def begin() -> tuple[Notifier, Loop]:
         # the producer first: it fences the one before, so that nothing is added to what is read then
@@ -81,10 +82,10 @@ def standby(settings: Settings, registry: CollectorRegistry, probe: Probe = no_p
             repeat=routes.limits.repeat,
             probe=probe,
         )
-        return notifier, events_loop(settings, notifier, registry)
+        return notifier, events_loop(settings, notifier, of_events)
 
     waiting = Standby(begin)
-    return waiting, Loop(settings, [catalogue[JOURNAL]], waiting, name="notifier", registry=registry)
+    return waiting, Loop(settings, [catalogue[JOURNAL]], waiting, name="notifier")
 
 
 def run(settings: Settings, probe: Probe = no_probe) -> None:

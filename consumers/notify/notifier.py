@@ -16,9 +16,9 @@ from functools import partial
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from prometheus_client import CollectorRegistry
 
 from consumers.loop import Handler, Loop, Place, Record
+from consumers.metrics import LoopMetrics
 from consumers.notify.channels.alertmanager import Alertmanager
 from consumers.notify.channels.base import DEADLINE, Channel, Delivered, Later, Parcel, Result
 from consumers.notify.deliveries import Delivery
@@ -354,7 +354,7 @@ def restored(settings: Settings, ledger: Ledger) -> Ledger:
     return ledger
 
 
-def events_loop(settings: Settings, notifier: Notifier, registry: CollectorRegistry) -> Loop:
+def events_loop(settings: Settings, notifier: Notifier, metrics: LoopMetrics) -> Loop:
     """The loop over alert events."""
     topics = [settings.catalogue()[EVENTS]]
-    return Loop(settings, topics, notifier, name="notifier-events", group=False, wait=WAIT, registry=registry)
+    return Loop(settings, topics, notifier, name="notifier-events", group=False, wait=WAIT, metrics=metrics)

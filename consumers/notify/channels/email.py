@@ -7,6 +7,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime, formataddr, parseaddr
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def _handed_over(server: smtplib.SMTP, message: EmailMessage, sender: str, addre
     except (smtplib.SMTPException, OSError) as error:
         return Later(_said(error))
     try:
-        code, said = server.data(message.as_bytes())
+        code, said = server.data(message.as_bytes(policy=SMTP))
     except smtplib.SMTPDataError as error:
         return _answered(error.smtp_code, error.smtp_error)
     except (smtplib.SMTPException, OSError) as error:
