@@ -77,3 +77,7 @@ MINUTES ?= 30
 .PHONY: faults-long
 faults-long: $(STAMP) ## random faults for a long time, the expected state beside: MINUTES=30 ARGS="--seed 7"
 	PYTHONPATH=.:tests $(BIN)/python -m support.faults.mixed --minutes $(MINUTES) $(ARGS)
+
+.PHONY: manifests
+manifests: $(STAMP) ## renew what the catalogue of topics decides for Kubernetes
+	$(BIN)/python deploy/kubernetes/build.py

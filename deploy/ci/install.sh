@@ -15,7 +15,9 @@ declare -A package=(
   [npm]=npm
   [prometheus]=prometheus
   [promtool]=prometheus
-  [alertmanager]=prometheus-alertmanager
+  [prometheus-alertmanager]=prometheus-alertmanager
+  [amtool]=prometheus-alertmanager
+  [kubectl]=kubernetes-client
 )
 
 wanted=()
