@@ -123,6 +123,18 @@ class Admin:
                 if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise UsageError(f"topic {name} is not made: {_words(error)}") from failure
 
+    def members(self, group: str) -> list[tuple[str, str]]:
+        """Instance, or the broker's own name, and client id of each member of a group; none where it can't be told."""
+        if self._is_embedded():
+            return []
+        (answer,) = self._client.describe_consumer_groups([group], request_timeout=CALL_WITHIN).values()
+        try:
+            found = answer.result()
+        except KafkaException:
+            # a group that never was, or that may not be looked at: who may not join it learns that on joining
+            return []
+        return [(each.group_instance_id or each.member_id, each.client_id) for each in found.members]
+
     def delete(self, topics: Sequence[str]) -> None:
         """Delete topics with all that they hold; one that is not there is no matter."""
         for name, answer in self._client.delete_topics(list(topics), request_timeout=CALL_WITHIN).items():

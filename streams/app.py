@@ -25,8 +25,6 @@ class NoTables(TableManager):
         await self.recovery.start()
 
 
-REQUEST_BEYOND_SESSION = 5.0
-"""Seconds; joining a group takes up to a session, while the broker waits for members that have died."""
 QUEUED_BATCHES = 8
 """Batches that wait within Faust; one may hold a thousand records."""
 
@@ -79,8 +77,7 @@ def create_app(
         stream_recovery_delay=0.0,
         broker_session_timeout=feeding.session,
         broker_heartbeat_interval=feeding.heartbeat,
-        # a connection whose other end has gone without a word is given up after this
-        broker_request_timeout=feeding.session + REQUEST_BEYOND_SESSION,
+        broker_request_timeout=max(30.0, feeding.session),
         broker_commit_interval=feeding.tell_group,
     )
     app.ownership, app.feeding, app.fatal, app.put_out = ownership, feeding, fatal, put_out

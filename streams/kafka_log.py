@@ -44,6 +44,12 @@ _UNREACHABLE = frozenset(
         KafkaError._RESOLVE,  # noqa: SLF001 - same
     }
 )
+_UNKNOWN = frozenset(
+    {
+        KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001 - same
+        KafkaError.UNSUPPORTED_VERSION,
+    }
+)
 _READING = {
     "group.id": "firebreak-restore",
     "enable.auto.commit": False,
@@ -185,6 +191,8 @@ def _asked(reason: _Reason, call: Callable[[], ValueT]) -> ValueT:
         error: KafkaError = failure.args[0]
         if reason.refused or error.code() in _REFUSED:
             raise UsageError(f"the broker refuses this worker: {reason.refused or error.str()}") from failure
+        if error.code() in _UNKNOWN:
+            raise UsageError(f"the broker lacks what workers need, take Kafka 2.5 or later: {error.str()}") from failure
         if error.retriable() or error.code() in _UNREACHABLE:
             raise Retriable(error.str()) from failure
         raise _gone(error) from failure

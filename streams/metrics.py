@@ -64,6 +64,8 @@ class StageMetrics:
         self._heartbeat = self._gauge("firebreak_heartbeat_timestamp_seconds", "When the newest tick was committed.")
         self._last = self._gauge("firebreak_stream_last_event_timestamp_seconds", "Append time of the newest record.")
         self._rebalances = self._counter("firebreak_stream_rebalances", "Assignments taken.")
+        self._stalled = self._gauge("firebreak_stream_stalled_partitions", "Partitions that stand still.")
+        self._skew = self._gauge("firebreak_clock_skew_seconds", "This worker's clock less the broker's.")
         self.ready = threading.Event()
 
     def _histogram(self, name: str, what: str, buckets: Iterable[float]) -> Histogram:
@@ -107,6 +109,14 @@ class StageMetrics:
         """Count a restore."""
         self._rows.inc(rows)
         self._restored.observe(seconds)
+
+    def stalled(self, partitions: int) -> None:
+        """Tell how many partitions stand still though there is more to read."""
+        self._stalled.set(partitions)
+
+    def skewed(self, seconds: float) -> None:
+        """Tell how far this worker's clock is ahead of the broker's; negative where it is behind."""
+        self._skew.set(seconds)
 
     def owns(self, partitions: int) -> None:
         """Tell how many partitions are owned and open; with the first assignment the worker is ready."""

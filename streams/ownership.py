@@ -176,6 +176,10 @@ class Ownership:
         """Input position of each owned partition's newest committed marker."""
         return {number: owned.partition.committed for number, owned in self._owned.items()}
 
+    def reading(self) -> dict[int, int]:
+        """Input position of each owned partition, committed or not."""
+        return {number: owned.partition.next for number, owned in self._owned.items()}
+
     async def take(self, numbers: Iterable[int]) -> None:
         """Open newly assigned partitions; nothing is theirs any more if they are revoked meanwhile."""
         epoch = self._epoch

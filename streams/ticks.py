@@ -11,12 +11,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
-from confluent_kafka import Producer
+import structlog
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, Message, Producer
 
 from schemas.events import CLOCK_SOURCE, PLAYER_SOURCE, Kind, Millis, Notification
 from streams.core.enrich import HEARTBEAT_KEY
 
+log = structlog.get_logger(__name__)
+
 KEY = HEARTBEAT_KEY.encode()
+SKEW_TOLD = 1.0
+"""Seconds that a clock may be off before it is told."""
 
 
 def heartbeat(clock: Millis, *, simulated: bool = False) -> Notification:
@@ -54,6 +59,8 @@ class Ticker:
         The partitions owned now.
     now
         Wall clock in seconds since the epoch.
+    skewed
+        Told, with each tick, how many seconds that clock was ahead of the broker's when it was appended.
 
     """
 
@@ -66,6 +73,7 @@ class Ticker:
         encode: Callable[[Notification], bytes],
         owned: Callable[[], Iterable[int]],
         now: Callable[[], float],
+        skewed: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._producer = Producer({**config, "enable.idempotence": True, "linger.ms": 0, "log_level": 3})
         self._topic = topic
@@ -73,6 +81,8 @@ class Ticker:
         self._encode = encode
         self._owned = owned
         self._now = now
+        self._skewed = skewed
+        self._told = False
 
     async def run(self) -> None:
         """Tick until cancelled."""
@@ -89,8 +99,27 @@ class Ticker:
         value = self._encode(heartbeat(clock))
         for partition in self._owned():
             try:
-                self._producer.produce(self._topic, value, KEY, partition)
+                self._producer.produce(self._topic, value, KEY, partition, on_delivery=self._compare(self._now()))
             except BufferError:
                 # a broker away for hours: the ticks that wait will do
                 break
         self._producer.poll(0)
+
+    def _compare(self, sent: float) -> Callable[[KafkaError | None, Message], None]:
+        """Compare our clock, which said *sent*, with the broker's, which stamps what it appends."""
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            kind, stamped = message.timestamp()
+            # one that waited for a broker that was away tells nothing
+            prompt = error is None and (message.latency() or 0.0) < SKEW_TOLD
+            if prompt and kind == TIMESTAMP_LOG_APPEND_TIME:
+                self._tell(sent - stamped / 1000)
+
+        return delivered
+
+    def _tell(self, ahead: float) -> None:
+        self._skewed(ahead)
+        wrong = abs(ahead) > SKEW_TOLD
+        if wrong and not self._told:
+            log.warning("this clock is not the broker's: its ticks may be refused", ahead_s=round(ahead, 1))
+        self._told = wrong

@@ -21,6 +21,7 @@ from schemas.errors import UsageError
 from schemas.events import Tense
 from schemas.wire import Wire
 from streams import credentials
+from streams.admin import Admin
 from streams.agents.common import Outbox
 from streams.agents.count import CountEdge
 from streams.agents.detect import DetectEdge
@@ -37,11 +38,13 @@ from streams.log import Log
 from streams.metrics import StageMetrics, serve
 from streams.ownership import Ownership, Pace
 from streams.partition import StageSpec
+from streams.peers import Member, client_of, refuse_strangers
 from streams.regions.loader import load
 from streams.settings import Settings, from_env
 from streams.ticks import Ticker
 from streams.topics import STAGE_TOPICS, verify
 from streams.transport.host import Feeding
+from streams.watchdog import Watchdog
 
 ValueT = TypeVar("ValueT")
 
@@ -53,6 +56,10 @@ UPSTREAM = {"enrich": (), "count": ("incidents.raw",), "detect": ("incidents.enr
 
 BROKER_WITHIN = 60.0
 """Seconds that a worker waits at its start for a broker that is away."""
+BROKER_SLACK = 2.0
+"""Seconds from the end of a member's session until its group is rid of it."""
+REQUEST_BEYOND_SESSION = 5.0
+"""Seconds; to join a group takes up to a session, while the broker waits for members that have died."""
 MOST_REJOINS = 4
 REJOINS_WITHIN = 60.0
 """So many times put out of the group within so many seconds: two processes share one name."""
@@ -188,33 +195,54 @@ def build(settings: Settings, stage: str, kafka: Log | None = None) -> tuple[fau
     regions = [load(name) for name in settings.regions]
     spec = spec_of(settings, stage, counts, Edges(settings, stage, counts, regions))
     metrics = StageMetrics(stage, INPUTS[stage], time.time)
+    broker_log = kafka or KafkaLog(settings.kafka.librdkafka())
     ownership = Ownership(
         spec,
-        kafka or KafkaLog(settings.kafka.librdkafka()),
+        broker_log,
         in_thread=Threads(max(4, counts[INPUTS[stage]])),
         fatal=end_process,
         meter=metrics,
         pace=Pace(interval=settings.flush_interval.total_seconds()),
     )
+    group = f"{settings.topic_prefix}-{stage}"
+    client = client_of(settings, counts, [region.name for region in regions])
+    session = settings.session_timeout.total_seconds()
+    refuse_strangers(Admin(settings.kafka), group, Member(settings.instance, client), session + BROKER_SLACK)
     feeding = Feeding(
-        client={**credentials.aiokafka(settings.kafka), "check_crcs": settings.check_crcs},
-        group=f"{settings.topic_prefix}-{stage}",
+        client={
+            **credentials.aiokafka(settings.kafka),
+            "check_crcs": settings.check_crcs,
+            "client_id": client,
+            # a connection whose other end has gone without a word is given up after this
+            "request_timeout_ms": int((session + REQUEST_BEYOND_SESSION) * 1000),
+        },
+        group=group,
         topic=spec.input,
         instance=settings.instance,
         fetch_bytes=settings.fetch_bytes,
         fetch_wait=int(settings.fetch_wait.total_seconds() * 1000),
-        session=settings.session_timeout.total_seconds(),
+        session=session,
         heartbeat=settings.heartbeat.total_seconds(),
     )
     app = create_app(
-        ownership, feeding, fatal=end_process, put_out=PutOut(settings.instance or "(no name)", end_process)
+        ownership,
+        feeding,
+        fatal=end_process,
+        put_out=PutOut(settings.instance or "(no name)", end_process),
     )
+    _add_watchdog(app, Watchdog(spec.input, broker_log, ownership, fatal=end_process, stalled=metrics.stalled))
     if stage == "enrich" and settings.tick_period is not None:
-        _add_clock(app, settings, spec.input, ownership)
+        _add_clock(app, settings, spec.input, ownership, metrics)
     return app, metrics
 
 
-def _add_clock(app: faust.App, settings: Settings, topic: str, ownership: Ownership) -> None:
+def _add_watchdog(app: faust.App, watchdog: Watchdog) -> None:
+    @app.task  # type: ignore[untyped-decorator]  # Faust has no type for it
+    async def watch() -> None:
+        await watchdog.run()
+
+
+def _add_clock(app: faust.App, settings: Settings, topic: str, ownership: Ownership, metrics: StageMetrics) -> None:
     assert settings.tick_period is not None  # noqa: S101 - asked by the caller
     ticker = Ticker(
         settings.kafka.librdkafka(),
@@ -223,6 +251,7 @@ def _add_clock(app: faust.App, settings: Settings, topic: str, ownership: Owners
         encode=Wire.builtin().encode_notification,
         owned=lambda: ownership.partitions,
         now=time.time,
+        skewed=metrics.skewed,
     )
 
     @app.task  # type: ignore[untyped-decorator]  # Faust has no type for it
