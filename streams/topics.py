@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # expo
 
 from schemas.catalogue import TopicSpec
 from schemas.errors import UsageError
+from schemas.registry import Registry, subject
 from streams.admin import CALL_WITHIN, Admin, Unsupported
 from streams.settings import Settings, from_env
 
@@ -218,8 +219,11 @@ def plan_command(broker: str | None, prefix: str | None, replay: bool) -> int:
       firebreak topics plan --broker kafka:9092
     """  # noqa: D301 - \b keeps click from filling the example
     settings = chosen_settings(from_env(os.environ), broker, prefix)
-    found = plan(Admin(settings.kafka), settings.catalogue(replay=replay).values())
-    return _told(found, "to make")
+    catalogue = settings.catalogue(replay=replay)
+    code = _told(plan(Admin(settings.kafka), catalogue.values()), "to make")
+    if settings.registry_url:
+        _told_of_schemas(Registry(settings.registry_url.reveal()).missing(catalogue), "to register")
+    return code
 
 
 @topics.command("apply")
@@ -230,14 +234,29 @@ def apply_command(broker: str | None, prefix: str | None, replay: bool) -> int:
     """
     Make the topics that are missing; exit code 2 where one that is there differs.
 
+    With FIREBREAK_REGISTRY_URL, schemas that are missing in the registry are registered too.
+
     \b
     Example:
       firebreak topics apply
       firebreak topics apply --broker kafka:9092 --prefix replay-2019 --replay
     """  # noqa: D301 - same
     settings = chosen_settings(from_env(os.environ), broker, prefix)
-    done = apply(Admin(settings.kafka), settings.catalogue(replay=replay).values(), settings.replication)
-    return _told(done, "made")
+    catalogue = settings.catalogue(replay=replay)
+    code = _told(apply(Admin(settings.kafka), catalogue.values(), settings.replication), "made")
+    if settings.registry_url:
+        registry = Registry(settings.registry_url.reveal())
+        missing = registry.missing(catalogue)
+        for topic in missing:
+            registry.register(topic)
+        _told_of_schemas(missing, "registered")
+    return code
+
+
+def _told_of_schemas(missing: Sequence[TopicSpec], verb: str) -> None:
+    for topic in missing:
+        click.echo(f"+ {verb}: schema {topic.schema} as {subject(topic)}")
+    click.echo(f"{len(missing)} schemas {verb}")
 
 
 def _told(found: Plan, verb: str) -> int:

@@ -48,7 +48,7 @@ def jars() -> Path:
         if shutil.which(program) is None:
             raise NoKafka(f"a real Kafka needs {program}: run deploy/ci/install.sh as root")
     folder = cache_folder() / f"kafka-{kafka_version()}"
-    with _alone(folder):
+    with alone(folder):
         if not folder.is_dir():
             _fetch(folder)
     return folder
@@ -60,7 +60,8 @@ def archive_of(libraries: Path) -> Path:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
+    """Fetch into *folder* while nobody else does."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
