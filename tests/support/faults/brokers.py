@@ -32,7 +32,7 @@ def one_broker(bench: Bench) -> Figures:
         world.running()
         time.sleep(1.0)
         if not bench.short:
-            down_and_up(world, cluster, seen, hard=False, seconds=90.0)
+            down_and_up(world, cluster, seen, hard=False, seconds=10.0)
         down_and_up(world, cluster, seen, hard=True, seconds=bench.last(3, 90))
         figures = world.finish()
         figures.silence_s = seen.silence_s
@@ -48,9 +48,9 @@ def three_brokers(bench: Bench) -> Figures:
         world.running()
         time.sleep(1.0)
         begun = time.time()
-        for number in (1,) if bench.short else (1, 2, 3, 1, 2, 3):
+        for number in (1,) if bench.short else (1, 2, 3):
             (cluster.kill if number % 2 else cluster.stop)(number)
-            time.sleep(bench.last(2, 20))
+            time.sleep(bench.last(2, 12))
             cluster.start(number)
             world.wait_for_clock()
         figures = world.finish()
@@ -90,7 +90,7 @@ def full_disk(bench: Bench) -> Figures:
             data.fill()
             world.load.rate *= 10
             world.wait(lambda: not cluster.runs(1), 60.0, "the broker does not mind a full disk")
-            time.sleep(bench.last(1, 20))
+            time.sleep(bench.last(1, 5))
             data.free()
             cluster.start(1)
             back = time.time()

@@ -18,7 +18,7 @@ def poison(bench: Bench) -> Figures:
     with bench.world(each=1, poison=0.01, rate=400.0) as world:
         world.running()
         begun = time.time()
-        time.sleep(bench.last(3, 30))
+        time.sleep(bench.last(3, 15))
         figures = world.finish()
         figures.silence_s = world.gap(begun)
         figures.notes["poisoned"] = world.load.poisoned
@@ -33,7 +33,7 @@ def disorder(bench: Bench) -> Figures:
     with bench.world(each=1, spread=14 * 24, disorder=200) as world:
         world.running()
         begun = time.time()
-        time.sleep(bench.last(3, 30))
+        time.sleep(bench.last(3, 15))
         world.load.stop()
         world.load.repeat()
         figures = world.finish()
@@ -48,10 +48,10 @@ def idle(bench: Bench) -> Figures:
     with bench.world(each=1) as world:
         world.load.only = 0
         world.running()
-        time.sleep(bench.last(2, 20))
+        time.sleep(bench.last(2, 8))
         begun = time.time()
         world.load.rate = 0.0
-        time.sleep(bench.last(2, 60))
+        time.sleep(bench.last(2, 30))
         world.wait_for_clock(begun)
         world.load.slow_one()
         figures = world.finish()
@@ -65,7 +65,7 @@ def aborted(bench: Bench) -> Figures:
     """About half of what is sent is given up; then somebody opens a transaction and is never heard of again."""
     with bench.world(each=1, aborted=True) as world:
         world.running()
-        time.sleep(bench.last(3, 30))
+        time.sleep(bench.last(3, 15))
         begun = time.time()
         _left_open(world)
         world.wait_for_clock(begun + HANGS)

@@ -91,10 +91,10 @@ def _inside(bench: Bench) -> Figures:
     with bench.world(cluster.bootstrap, each=1, workers_bootstrap=cluster.link, extra=SHORT_SESSION) as world:
         world.running()
         cuts = [(up,), (down,), (up, down)]
-        for rules in bench.random.sample(cuts, 2) if bench.short else cuts * 3:
+        for rules in bench.random.sample(cuts, 2) if bench.short else cuts * 2:
             time.sleep(1.0)
             with dropped(*rules):
-                time.sleep(bench.last(3, bench.random.choice((5, 20, 60))))
+                time.sleep(bench.last(3, bench.random.choice((5, 12, 40))))
             silent = max(silent, _until_it_goes_on(world))
         for _ in range(2 if bench.short else 10):
             with dropped(up, down):

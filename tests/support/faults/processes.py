@@ -25,7 +25,7 @@ def random_kills(bench: Bench) -> Figures:
     """Workers die at random moments and start again at once or after up to 10 s; poison and disorder besides."""
     with bench.world(extra=SHORT_SESSION, poison=0.01, disorder=50, as_json=0.1) as world:
         world.running()
-        over, kills = time.monotonic() + bench.last(8, 90), 0
+        over, kills = time.monotonic() + bench.last(8, 60), 0
         while time.monotonic() < over:
             time.sleep(bench.random.uniform(0.5, 2.5))
             name = bench.random.choice(world.alive() or ["enrich-1"])
@@ -44,7 +44,7 @@ def all_killed(bench: Bench) -> Figures:
     """All die at once, several times; they keep nothing on disk, so each start is a cold one."""
     with bench.world(each=1 if bench.short else 2) as world:
         world.running()
-        for _ in range(1 if bench.short else 6):
+        for _ in range(1 if bench.short else 4):
             time.sleep(bench.last(2, 6))
             for name in world.processes:
                 world.kill(name)
@@ -76,15 +76,15 @@ def zombies(bench: Bench) -> Figures:
     """Frozen until others own their partitions; woken, they must write nothing."""
     with bench.world(extra=SHORT_SESSION) as world:
         world.running()
-        for _ in range(1 if bench.short else 3):
+        for seconds in (9,) if bench.short else (60, 15):
             frozen = [f"{stage}-{bench.random.choice((1, 2))}" for stage in STAGES]
             begun = time.time()
             for name in frozen:
                 world.freeze(name)
-            time.sleep(bench.last(9, 30))
+            time.sleep(seconds)
             for name in frozen:
                 world.thaw(name)
-            world.wait_for_clock(begun + bench.last(9, 30))
+            world.wait_for_clock(begun + seconds)
         figures = world.finish()
         figures.silence_s = world.gap(begun)
     bench.within(figures, TAKEOVER_WITHIN)
@@ -97,7 +97,7 @@ def storm(bench: Bench) -> Figures:
     with bench.world(each=1, partitions=3, extra=SHORT_SESSION) as world:
         world.running()
         begun = time.time()
-        for number in range(2, 4 if bench.short else 26):
+        for number in range(2, 4 if bench.short else 16):
             stage = bench.random.choice(STAGES[:2])
             world.add(stage, number, static=False)
             time.sleep(2.5)
@@ -159,12 +159,12 @@ def _jumped(bench: Bench, world: World, false: list[FalseClock]) -> Figures:
     begun = time.time()
     count.set(3600)
     detect.set(-3600)
-    time.sleep(bench.last(4, 20))
+    time.sleep(bench.last(4, 15))
     unmoved = world.gap(begun)
     stopped = Figures()
     for seconds in (3600, -3600, 0):
         enrich.set(seconds)
-        time.sleep(bench.last(2, 20))
+        time.sleep(bench.last(2, 10))
     with timed(stopped, "going_on_s"):
         world.wait_for_clock()
     figures = world.finish()

@@ -451,6 +451,9 @@ class World:
         figures.words += verdict.words
         figures.peak_mb = round(self.peak_kb / 1024, 1)
         figures.notes["events"] = self.load.records
+        ended = sum(code not in {0, -signal.SIGKILL} for each in self.processes.values() for code in each.codes)
+        if ended:
+            figures.notes["ended_by_themselves"] = ended
         return figures
 
     def wrong_counts(self) -> list[str]:
