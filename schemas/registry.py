@@ -116,9 +116,9 @@ def subject(topic: TopicSpec) -> str:
     return f"{topic.name}-value"
 
 
-def wire(settings: Settings, patience: float = PATIENCE) -> Wire:
+def registered(settings: Settings, patience: float = PATIENCE) -> dict[int, Known]:
     """
-    Codecs with the ids of the registry that the settings name, or with the built-in ones.
+    Give what the registry that the settings name has of ours, by id; nothing without a registry.
 
     Parameters
     ----------
@@ -135,16 +135,21 @@ def wire(settings: Settings, patience: float = PATIENCE) -> Wire:
     """
     url = settings.registry_url.reveal()
     if not url:
-        return Wire.builtin()
+        return {}
     registry, give_up = Registry(url), time.monotonic() + patience
     while True:
         try:
-            # topics that are ours alone keep the built-in ids
-            return Wire({**dict(released()), **registry.ids(settings.catalogue())})
+            return registry.ids(settings.catalogue())
         except Away:
             if time.monotonic() >= give_up:
                 raise
             time.sleep(PAUSE)
+
+
+def wire(settings: Settings, patience: float = PATIENCE) -> Wire:
+    """Codecs with the ids of the registry, or the built-in ones without; raises as :func:`registered` does."""
+    # topics that are ours alone keep the built-in ids
+    return Wire({**dict(released()), **registered(settings, patience)})
 
 
 def _has_current(topic: TopicSpec, texts: Mapping[int, str]) -> bool:

@@ -17,6 +17,7 @@ import faust
 import structlog
 from confluent_kafka import murmur2
 
+from schemas import registry
 from schemas.errors import UsageError
 from schemas.events import Tense
 from schemas.wire import Wire
@@ -93,7 +94,7 @@ class Edges:
         self._stage = stage
         self._counts = counts
         self._regions = regions
-        self._wire = Wire.builtin()
+        self._wire = registry.wire(settings)
         catalogue = settings.catalogue()
         targets = {topic: Target(catalogue[topic].name, count) for topic, count in counts.items()}
         self._outbox = Outbox(self._wire, targets, stage)

@@ -26,6 +26,7 @@ from schemas.environment import DURATION
 from schemas.errors import UsageError
 from schemas.events import Millis
 from schemas.jsonform import iso
+from schemas.registry import registered
 from schemas.settings import Settings, from_env
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def keeping(settings: Settings, root: Path, every: float) -> tuple[Loop, Keeper]
     except ModuleNotFoundError as missing:
         raise UsageError(EXTRA) from missing
     registry, topics = CollectorRegistry(), [settings.catalogue()[each] for each in TOPICS]
-    keeper = Keeper(root, topics, every=every, now=time.monotonic, registry=registry)
+    keeper = Keeper(root, topics, registered(settings), every=every, now=time.monotonic, registry=registry)
     return Loop(settings, topics, keeper, name="archive", registry=registry), keeper
 
 

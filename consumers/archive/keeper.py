@@ -11,6 +11,7 @@ from consumers.archive.blocks import Block, Folder, first_of
 from consumers.archive.rows import Rows
 from consumers.loop import Handler, Place, Record
 from schemas.catalogue import TopicSpec
+from schemas.definitions import Known
 from schemas.errors import Malformed
 
 TOPICS = ("incidents.enriched", "alerts.events")
@@ -26,6 +27,8 @@ class Keeper(Handler):
         Folder of the archive.
     topics
         What is kept.
+    known
+        Schemas by id, as a registry has them; the built-in ones are known.
     every
         Seconds after which a block that grows is written.
     now
@@ -39,12 +42,13 @@ class Keeper(Handler):
         self,
         root: Path,
         topics: Iterable[TopicSpec],
+        known: Mapping[int, Known],
         *,
         every: float,
         now: Callable[[], float],
         registry: CollectorRegistry,
     ) -> None:
-        self._rows = {topic.id: Rows(topic) for topic in topics}
+        self._rows = {topic.id: Rows(topic, known) for topic in topics}
         self._folders = {each: Folder(root, each, rows.columns) for each, rows in self._rows.items()}
         self._blocks: dict[Place, Block] = {}
         self._every, self._now, self._written = every, now, now()

@@ -39,15 +39,18 @@ class Rows:
     ----------
     topic
         Its record is one of :data:`TIMES`.
+    known
+        Schemas by id, beside the built-in ones.
 
     """
 
-    def __init__(self, topic: TopicSpec) -> None:
+    def __init__(self, topic: TopicSpec, known: Mapping[int, Known]) -> None:
         self.topic = topic
         self._time = TIMES[topic.schema]
         current = schema(topic.schema)
         self._reader = fastavro.parse_schema(without_logical_types(current))  # type: ignore[arg-type]  # JSON is
-        self._written = {number: _parsed(known) for number, known in released() if known.record == topic.schema}
+        readable = {**dict(released()), **known}
+        self._written = {number: _parsed(each) for number, each in readable.items() if each.record == topic.schema}
         fields = [*cast("pa.StructType", _Types().of(cast("Json", current)))]
         stamped = pa.timestamp("ms", tz="UTC")
         self.columns = pa.schema([*fields, *zip(WHERE, (pa.int32(), pa.int64(), stamped), strict=True)])

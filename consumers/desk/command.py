@@ -18,6 +18,7 @@ from consumers.commands import Commands
 from consumers.desk import words
 from consumers.desk.board import OPEN, alerts, chosen, events, in_order, silences
 from consumers.gazetteer import Gazetteer
+from schemas import registry
 from schemas.environment import DURATION
 from schemas.errors import FirebreakError
 from schemas.events import DAY, Alert, AlertEvent, AlertKind, Command, CommandKind, Millis
@@ -68,7 +69,7 @@ class Place:
     @property
     def wire(self) -> Wire:
         """The codecs."""
-        return Wire.builtin()
+        return registry.wire(self.settings)
 
     @property
     def gazetteer(self) -> Gazetteer:

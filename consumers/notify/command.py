@@ -30,11 +30,11 @@ from consumers.notify.metrics import NotifierMetrics
 from consumers.notify.notifier import EVENTS, Journal, Notifier, Probe, Standby, clock, events_loop, no_probe, restored
 from consumers.notify.routes import Routes
 from consumers.reading import read
+from schemas import registry
 from schemas.errors import FirebreakError, UsageError
 from schemas.events import AlertEvent, AlertKind, AlertReason, Severity, Tense
 from schemas.jsonform import alert_event_from_json, iso
 from schemas.settings import Settings, from_env
-from schemas.wire import Wire
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 _REGION = click.option(
@@ -184,7 +184,7 @@ def _from_file(path: Path) -> Iterator[AlertEvent]:
 
 
 def _from_kafka(settings: Settings) -> Iterator[AlertEvent]:
-    decode = Wire.builtin().alert_event.decode
+    decode = registry.wire(settings).alert_event.decode
     found = [
         (record.timestamp, record.partition, record.offset, record.value or b"")
         for record in read(settings, settings.catalogue()[EVENTS])

@@ -26,11 +26,11 @@ from consumers.notify.ledger import JOURNAL, Ledger, Write
 from consumers.notify.message import Composer
 from consumers.notify.metrics import NotifierMetrics
 from consumers.reading import offsets_at, read
+from schemas import registry
 from schemas.catalogue import TopicSpec
 from schemas.errors import Fatal, FirebreakError, Malformed
 from schemas.events import AlertEvent, Millis
 from schemas.settings import Settings
-from schemas.wire import Wire
 
 EVENTS = "alerts.events"
 AT_ONCE = 4
@@ -215,7 +215,7 @@ class Notifier(Handler):
         self._sending = Sending(channels, probe)
         self._standing = {name: each for name, each in channels.items() if isinstance(each, Alertmanager)}
         self._refreshed: Millis = 0
-        self._decode = Wire.builtin().alert_event.decode
+        self._decode = registry.wire(settings).alert_event.decode
         self._log = structlog.get_logger("notifier")
 
     def assigned(self, places: Sequence[Place]) -> Mapping[Place, int]:

@@ -16,6 +16,7 @@ from consumers.observe.groups import GroupCollector, Groups
 from consumers.observe.watcher import TOPICS, StandingCollector, Watcher
 from schemas.errors import UsageError
 from schemas.events import Millis
+from schemas.registry import wire
 from schemas.settings import Settings, from_env
 
 
@@ -26,7 +27,7 @@ def _now() -> Millis:
 def observing(settings: Settings) -> tuple[Loop, CollectorRegistry]:
     """Wire the observer; nothing runs yet."""
     registry = CollectorRegistry()
-    watcher, catalogue = Watcher(registry, _now()), settings.catalogue()
+    watcher, catalogue = Watcher(registry, _now(), wire(settings)), settings.catalogue()
     topics = [catalogue[each] for each in TOPICS]
     loop = Loop(settings, topics, watcher, name="observer", group=False, registry=registry)
     registry.register(StandingCollector(watcher, _now))

@@ -31,14 +31,16 @@ class Watcher(Handler):
         Where what is counted is told.
     began
         When this process began: what was appended before is not counted again.
+    wire
+        The codecs.
 
     """
 
-    def __init__(self, registry: CollectorRegistry, began: Millis) -> None:
+    def __init__(self, registry: CollectorRegistry, began: Millis, wire: Wire) -> None:
         self.standing = Standing()
         self.lock = threading.Lock()
         self._began = began
-        self._wire = Wire.builtin()
+        self._wire = wire
         self._take = MappingProxyType(
             {
                 "incidents.raw": self._raw,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
+from support import toytown
+from support.enriching import enriched
 from support.examples import example
 from support.jars import NoKafka
 from support.missing import missing
@@ -19,6 +22,7 @@ from schemas.errors import UsageError
 from schemas.registry import Away, Registry, public, subject, wire
 from schemas.settings import Settings, from_env
 from schemas.wire import Wire
+from streams.regions.loader import load
 from streams.topics import topics
 
 
@@ -80,6 +84,16 @@ def test_records_carry_the_ids_of_the_registry_and_are_read_under_both(url: str)
     assert int.from_bytes(told[1:5], "big") in Registry(url).ids(settings.catalogue())
     assert wire(settings).area_count.decode(told) == count
     assert wire(settings).area_count.decode(Wire.builtin().encode(count)) == count
+
+
+def test_a_stage_writes_the_ids_of_the_registry(url: str, tmp_path: Path) -> None:
+    ids = Registry(url).ids(registered(url, "stage").catalogue())
+    town, told = load(str(toytown.write_pack(tmp_path / "toytown"))), toytown.arrivals(1, 2)
+    where = {"FIREBREAK_REGISTRY_URL": url, "FIREBREAK_TOPIC_PREFIX": "stage"}
+
+    written = {(record.value or b"")[1:5] for record in enriched(told, town, **where)}
+
+    assert {int.from_bytes(each, "big") for each in written} <= set(ids)
 
 
 def test_a_subscriber_finds_the_schema_by_the_id_in_the_record(url: str) -> None:

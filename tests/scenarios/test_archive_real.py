@@ -39,6 +39,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     keeper = Keeper(
         folder / "archive",
         [catalogue[each] for each in TOPICS],
+        {},
         every=1e9,
         now=time.monotonic,
         registry=CollectorRegistry(),

@@ -16,9 +16,9 @@ ONE = {"FIREBREAK_PARTITIONS_RAW": "1", "FIREBREAK_PARTITIONS_ENRICHED": "1", "F
 WIRE = Wire.builtin()
 
 
-def enriched(arrivals: Iterable[Arrival], region: Region) -> Iterator[Record]:
+def enriched(arrivals: Iterable[Arrival], region: Region, **environ: str) -> Iterator[Record]:
     """Records of incidents.enriched, stamped when their notification became known."""
-    settings = from_env({**ONE, "FIREBREAK_TICK_PERIOD": "off"})
+    settings = from_env({**ONE, "FIREBREAK_TICK_PERIOD": "off", **environ})
     catalogue = settings.catalogue()
     counts = {topic: catalogue[topic].partitions for topic in catalogue}
     edge = Edges(settings, "enrich", counts, [region])(0)

@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from consumers.observe.groups import GroupCollector, Groups
 from consumers.observe.watcher import StandingCollector, Watcher
 from schemas.settings import from_env
+from schemas.wire import Wire
 from streams.metrics import StageMetrics
 
 _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "info": ("_info",)}
@@ -28,7 +29,7 @@ def series() -> set[str]:
 
 def _observer() -> CollectorRegistry:
     registry = CollectorRegistry()
-    registry.register(StandingCollector(Watcher(registry, 0), lambda: 0))
+    registry.register(StandingCollector(Watcher(registry, 0, Wire.builtin()), lambda: 0))
     # no broker is there, and none is needed: the names are told all the same
     registry.register(GroupCollector(Groups(from_env({"FIREBREAK_KAFKA_BROKERS": "127.0.0.1:1"}))))
     return registry

@@ -48,7 +48,7 @@ class Clock:
 def keeper(root: Path, clock: Clock) -> Keeper:
     catalogue = from_env({}).catalogue()
     topics = [catalogue[each] for each in TOPICS]
-    return Keeper(root, topics, every=60, now=clock, registry=CollectorRegistry())
+    return Keeper(root, topics, {}, every=60, now=clock, registry=CollectorRegistry())
 
 
 def kept(root: Path, log: Sequence[Record], seed: int | None) -> dict[str, list[dict[str, object]]]:
