@@ -59,6 +59,12 @@ SEED_FROM ?= 0
 sim: $(STAMP) ## deterministic simulation: SEEDS=1000 SEED_FROM=0
 	PYTHONPATH=tests $(BIN)/python -m support.simulation.run --seeds $(SEEDS) --from $(SEED_FROM)
 
+POINTS ?= 100
+.PHONY: notifier-kills
+notifier-kills: $(STAMP) ## the notifier killed at random steps, its messages counted: POINTS=100
+	POINTS=$(POINTS) NOTIFIER_KILLS_OUT=notifier-kills.json $(BIN)/pytest -q -o timeout=3600 tests/faults/test_notifier_kills.py
+	@cat notifier-kills.json
+
 .PHONY: contracts
 contracts: $(STAMP) ## schemas, AsyncAPI, rules, routes, dashboards, manifests, links: a line a check
 	@PYTHONPATH=tests $(BIN)/python -m support.contracts

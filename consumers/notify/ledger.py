@@ -239,15 +239,24 @@ class Ledger:
     def _expire(self, delivery: Delivery, now: Millis) -> None:
         self._report(delivery, Status.EXPIRED, "", now)
         self._drop_delivery(delivery.delivery_id)
-        if delivery.event is None or delivery.what is What.RETRACTION:
+        if delivery.event is None or delivery.what is What.RETRACTION or self._follows(delivery):
             return
         box = self.boxes.get(delivery.recipient) or Box(recipient=delivery.recipient)
         known = self.cases.get(delivery.alert_id)
-        case, box = on_expired(known, box, delivery.event, delivery.what, now)
+        newest = delivery.event if known is None else known.event
+        said = delivery.what is not What.ORIGINAL or delivery.unsure > 0
+        case, box = on_expired(known, box, newest, now, said=said)
         self._put_boxes([box])
         if case is not None:
             self.cases[delivery.alert_id] = case
             self._rows[f"case|{delivery.alert_id}"] = case
+
+    def _follows(self, delivery: Delivery) -> bool:
+        """Whether a later message about the same alert is on its way to the same recipient."""
+        return any(
+            each.order > delivery.order and each.recipient == delivery.recipient and each.alert_id == delivery.alert_id
+            for each in self.deliveries.values()
+        )
 
     def _emptied(self, box: Box, now: Millis) -> Iterator[Decision]:
         if box.due is None or box.due > now:

@@ -344,11 +344,15 @@ def on_box(box: Box, cases: Mapping[str, Case], now: Millis) -> tuple[Box, dict[
     return replace(box, held={}, due=None), changed, message
 
 
-def on_expired(case: Case | None, box: Box, event: AlertEvent, what: What, now: Millis) -> tuple[Case | None, Box]:
-    """A message could not be sent while it was news: it goes into the digest that comes next."""
+def on_expired(case: Case | None, box: Box, event: AlertEvent, now: Millis, *, said: bool) -> tuple[Case | None, Box]:
+    """
+    A message could not be sent while it was news: it goes into the digest that comes next.
+
+    *said* is whether the recipient may have heard of the alert.
+    """
     entries = {**box.held, event.alert_id: Held(event=event, why=Why.EXPIRED)}
     due = now + CATCH_UP
     if case is not None and box.recipient in case.told:
-        told = replace(case.told[box.recipient], held=True, said=what is not What.ORIGINAL)
+        told = replace(case.told[box.recipient], held=True, said=said)
         case = replace(case, told={**case.told, box.recipient: told})
     return case, replace(box, held=entries, due=min(due, box.due or due))

@@ -48,7 +48,7 @@ def points() -> list[tuple[str, int]]:
     if not POINTS:
         return PLACED
     chance = random.Random(POINTS)
-    return [(chance.choice(STEPS), chance.randint(1, 8)) for _ in range(POINTS)]
+    return [(step, 1 if step == "restored" else chance.randint(1, 6)) for step in chance.choices(STEPS, k=POINTS)]
 
 
 def test_killed_at_any_step_nobody_is_missed_and_repeats_say_so(run: NotifierRun, mail: MailSink, web: WebSink) -> None:
