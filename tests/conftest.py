@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as profile
 from support.jars import NoKafka
 from support.kafka import KafkaCluster, make_archive
 from support.missing import missing
@@ -16,6 +18,10 @@ from streams.admin import Admin
 from streams.broker import EmbeddedBroker
 from streams.settings import Settings, from_env
 from streams.topics import apply
+
+# how long an example takes says nothing on a machine that is busy with something else
+profile.register_profile("patient", profile(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+profile.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

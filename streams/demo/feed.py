@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Self
+from functools import partial
+from typing import Self, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -15,7 +16,9 @@ from streams.demo.board import Board
 
 COUNTS, EVENTS = "areas.counts", "alerts.events"
 ANSWER_WITHIN = 10.0
+"""Seconds."""
 
+AnswerT = TypeVar("AnswerT")
 Config = Mapping[str, str | int | float | bool]
 
 
@@ -70,13 +73,18 @@ class Feed:
         self.failed: Exception | None = None
 
     def __enter__(self) -> Self:
-        self._consumer.assign(list(self._places()))
-        self._thread.start()
+        try:
+            self._consumer.assign(list(self._places()))
+            self._thread.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._consumer.close()
 
     def _places(self) -> Iterable[TopicPartition]:
@@ -84,17 +92,12 @@ class Feed:
             for partition in range(self._partitions(topic)):
                 place = TopicPartition(topic, partition, OFFSET_BEGINNING)
                 if topic == self._events and self._newest is not None:
-                    first, end = self._consumer.get_watermark_offsets(place, ANSWER_WITHIN) or (0, 0)
+                    first, end = _answer(partial(self._consumer.get_watermark_offsets, place, ANSWER_WITHIN)) or (0, 0)
                     place.offset = max(first, end - self._newest)
                 yield place
 
     def _partitions(self, topic: str) -> int:
-        try:
-            found = self._consumer.list_topics(topic, ANSWER_WITHIN).topics[topic]
-        except KafkaException as failure:
-            raise Unreachable(
-                f"no broker answers: {failure.args[0].str()}; is FIREBREAK_KAFKA_BROKERS right?"
-            ) from None
+        found = _answer(partial(self._consumer.list_topics, topic, ANSWER_WITHIN)).topics[topic]
         if found.error is not None or not found.partitions:
             raise Unreachable(f"the broker has no topic {topic}: `firebreak topics apply` makes it")
         return len(found.partitions)
@@ -122,3 +125,10 @@ class Feed:
         event = self._board.see_event(value)
         if event is not None:
             self._told(event)
+
+
+def _answer(call: Callable[[], AnswerT]) -> AnswerT:
+    try:
+        return call()
+    except KafkaException as failure:
+        raise Unreachable(f"no broker answers: {failure.args[0].str()}; is FIREBREAK_KAFKA_BROKERS right?") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 
 import click
 from rich.console import Console, RenderableType
@@ -74,12 +75,13 @@ def watch(broker: str | None, region: str | None) -> None:
         if not console.is_terminal:
             console.print(view.line(event), soft_wrap=True)
 
-    with Feed(settings.kafka.librdkafka(), settings.catalogue(), board, told, NEWEST_EVENTS) as feed:
+    feed = Feed(settings.kafka.librdkafka(), settings.catalogue(), board, told, NEWEST_EVENTS)
+    with suppress(KeyboardInterrupt), feed:
         _look(feed, Screen(board, view, console), console)
 
 
 def _look(feed: Feed, screen: Screen, console: Console) -> None:
-    """Until interrupted."""
+    """Until interrupted, or the topics can't be read."""
     shown = Live(screen, console=console, screen=True, refresh_per_second=4) if console.is_terminal else None
     try:
         if shown is not None:
@@ -87,8 +89,6 @@ def _look(feed: Feed, screen: Screen, console: Console) -> None:
         while feed.failed is None:
             time.sleep(0.2)
         raise feed.failed
-    except KeyboardInterrupt:
-        return
     finally:
         if shown is not None:
             shown.stop()

@@ -80,6 +80,7 @@ class Town:
         self,
         name: str,
         disturb: Callable[[Workers], AbstractContextManager[None]] | None = None,
+        patience: float = 240.0,
         **extra: str,
     ) -> Left:
         harvest = Everything()
@@ -108,7 +109,7 @@ class Town:
             disturb=watched,
             # few ticks under way at a time, so that there are many commits to be killed in
             ahead=12,
-            patience=40.0,
+            patience=patience,
         )
         accounts = through_kafka(play(arrivals(7), TICK), run, harvest)
         return written(harvest, self.folder / name, accounts, seen[0].restarts)
@@ -191,6 +192,7 @@ def differs(town: Town, bug: str, seed: int) -> bool:
         left = town.disturbed(
             f"{bug.replace(' ', '-')}-{seed}",
             random_kills(KILLS, seed),
+            patience=40.0,
             FIREBREAK_TEST_KILL="0.02",
             FIREBREAK_TEST_BUG=bug,
         )

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from support.kafka import KafkaCluster
+from support.speed import slowness
 from support.tally_run import TallyRun
 
 RESTART_WITHIN = 3.0
-TAKEOVER_WITHIN = 12.0
-"""Seconds, with the default session of 10 s."""
+SESSION = 10.0
+TAKEOVER_AFTER_SESSION = 2.0
+"""Seconds, on a machine with nothing else to do."""
 BROKER_DOWN = 5.0
 """Seconds."""
 
@@ -49,21 +51,23 @@ def test_a_killed_worker_produces_again_within_three_seconds_of_its_start(tally:
     before = committed(run, "a")
     run.send(4_000)
 
+    slow = slowness()
     begun = time.time()
     run.start("a", instance="a")
 
     first = run.wait_told("a", "committed", before + 1)
-    assert first["at"] - begun < RESTART_WITHIN
+    assert first["at"] - begun < RESTART_WITHIN * max(slow, slowness())
     assert run.outputs() == run.expected()
 
 
 def test_another_worker_takes_over_within_twelve_seconds(tally: Callable[..., TallyRun]) -> None:
     run = tally(2)
-    started(run, "a", "b", heartbeat=3.0)
+    started(run, "a", "b", session=SESSION, heartbeat=3.0)
     run.send(2_000)
     run.outputs()
     run.send(2_000)
 
+    slow = slowness()
     begun = time.time()
     run.stop("a", signal.SIGKILL)
 
@@ -71,7 +75,7 @@ def test_another_worker_takes_over_within_twelve_seconds(tally: Callable[..., Ta
     run.send(2_000)
     assert run.outputs() == run.expected()
     taken = next(each["at"] for each in run.told("b") if each.get("owns") == 2)
-    assert taken - begun < TAKEOVER_WITHIN
+    assert taken - begun < SESSION + TAKEOVER_AFTER_SESSION * max(slow, slowness())
 
 
 def test_of_two_workers_with_one_name_one_says_so_and_ends(tally: Callable[..., TallyRun]) -> None:
@@ -82,7 +86,7 @@ def test_of_two_workers_with_one_name_one_says_so_and_ends(tally: Callable[..., 
 
     run.start("twin", instance="a")
 
-    run.wait(lambda: 2 in {run.code("a"), run.code("twin")}, within=120)
+    run.wait(lambda: 2 in {run.code("a"), run.code("twin")})
     doubled = "a" if run.code("a") == 2 else "twin"
     assert "another process runs as a: give each a FIREBREAK_INSTANCE of its own" in run.log_of(doubled).read_text()
     run.send(1_000)
@@ -105,4 +109,4 @@ def test_a_broker_that_is_killed_and_started_again_loses_nothing(
         cluster.start(1)
 
         run.send(1_000)
-        assert run.outputs(120) == run.expected()
+        assert run.outputs() == run.expected()

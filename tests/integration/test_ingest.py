@@ -201,7 +201,8 @@ def test_a_dry_run_needs_no_broker_and_shows_what_would_be_rejected(stage: Stage
 def test_a_rate_is_kept(stage: Stage) -> None:
     result = stage.ingest(HEADER + days(*range(1, 21)), "--rate", "100/s")
 
-    assert 0.19 <= json.loads(result.stdout)["seconds"] < 5.0
+    # a busy machine makes it later, never sooner
+    assert json.loads(result.stdout)["seconds"] >= 0.19
 
 
 def test_a_missing_topic_is_one_line(embedded_broker: EmbeddedBroker, tmp_path: Path) -> None:

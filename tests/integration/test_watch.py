@@ -59,7 +59,7 @@ def test_alerts_before_and_after_the_start_are_told_and_ctrl_c_ends_it(broker: E
         assert producer.flush(20) == 0
         second = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, warned = process.communicate(timeout=30)
+        _, warned = process.communicate(timeout=120)
 
     assert "robbery in Westminster: 12 in 6 h" in first
     assert "robbery in Camden" in second
@@ -69,7 +69,7 @@ def test_alerts_before_and_after_the_start_are_told_and_ctrl_c_ends_it(broker: E
 
 def test_a_broker_that_is_not_there_is_one_clear_line() -> None:
     done = subprocess.run(
-        [*WATCH, "--broker", "127.0.0.1:9"], capture_output=True, text=True, check=False, timeout=60, env=environment()
+        [*WATCH, "--broker", "127.0.0.1:9"], capture_output=True, text=True, check=False, timeout=120, env=environment()
     )
 
     assert done.returncode in {1, 2}
@@ -84,7 +84,7 @@ def test_topics_that_are_not_there_are_one_clear_line(broker: EmbeddedBroker) ->
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
         env={**environment(), "FIREBREAK_TOPIC_PREFIX": "another"},
     )
 

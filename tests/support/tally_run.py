@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported, without saying so
+from support.waiting import PATIENCE
 
 from streams.journal import Snapshot, fold
 from streams.kafka_log import KafkaLog
@@ -115,13 +116,23 @@ class TallyRun:
     def stop(self, name: str, by: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; answers the exit code."""
         self._workers[name].send_signal(by)
-        return self._workers[name].wait(30)
+        return self.end(name)
+
+    def end(self, name: str) -> int:
+        """Wait until a worker has ended; answers the exit code."""
+        return self._workers[name].wait(PATIENCE)
 
     def freeze(self, name: str) -> None:
         self._workers[name].send_signal(signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
         self._workers[name].send_signal(signal.SIGCONT)
+
+    def thaw_and_stop(self, name: str) -> int:
+        """Wake a frozen worker with the order to stop; answers the exit code."""
+        self._workers[name].terminate()
+        self.thaw(name)
+        return self.end(name)
 
     def code(self, name: str) -> int | None:
         """Exit code of a worker, None while it runs."""
@@ -138,14 +149,14 @@ class TallyRun:
                 lines.append(json.loads(line[line.find("{") :]))
         return lines
 
-    def wait(self, what: Callable[[], object], within: float = 60.0) -> None:
+    def wait(self, what: Callable[[], object], within: float = PATIENCE) -> None:
         """Wait until *what* is true."""
         give_up = time.monotonic() + within
         while not what():
             assert time.monotonic() < give_up, self.logs()
             time.sleep(0.02)
 
-    def wait_told(self, name: str, what: str, times: int = 1, within: float = 60.0) -> Told:
+    def wait_told(self, name: str, what: str, times: int = 1, within: float = PATIENCE) -> Told:
         """Wait until a worker has told *what*, not null, so many times; answers the last of them."""
         self.wait(lambda: len([each for each in self.told(name) if each.get(what)]) >= times, within)
         return [each for each in self.told(name) if each.get(what)][times - 1]
@@ -158,7 +169,7 @@ class TallyRun:
         """What must be in each output partition, computed from what was sent."""
         return [list(_tallies(keys)) for keys in self.sent]
 
-    def outputs(self, within: float = 60.0) -> list[list[Tally]]:
+    def outputs(self, within: float = PATIENCE) -> list[list[Tally]]:
         """What is in each output partition; waits until it is as much as must be there, and reads to the end."""
         give_up, wanted = time.monotonic() + within, sum(map(len, self.sent))
         while True:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as stock
@@ -65,8 +65,19 @@ class SlowToResume(Consumer):
         await asyncio.sleep(0.5)
 
 
-class OpensAtOnce(SlowToResume):
+class OpensAtOnce(Consumer):
     """Without the cure: partitions are opened where Faust says so, before it empties its queues."""
+
+    async def perform_seek(self) -> None:
+        await super().perform_seek()
+        # while it hands out nothing anyway, nothing can be thrown away
+        give_up = time.monotonic() + 10
+        fetcher: Any = self.app._fetcher  # type: ignore[attr-defined]  # Faust's own
+        while fetcher.started and self.flow_active and not self._queued() and time.monotonic() < give_up:
+            await asyncio.sleep(0.01)
+
+    def _queued(self) -> bool:
+        return any(queue.qsize() > 1 for queue in self.app.flow_control._queues)
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         stock.Consumer.resume_partitions(self, tps)

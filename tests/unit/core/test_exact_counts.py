@@ -109,7 +109,7 @@ def run(history: list[RawNotification], partitions: tuple[int, int], every: int)
 
 
 @given(notifications(), st.tuples(st.integers(1, 4), st.integers(1, 3)), st.integers(1, 7))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_counts_equal_those_of_a_batch_over_the_log(
     history: list[RawNotification], partitions: tuple[int, int], every: int
 ) -> None:
@@ -119,7 +119,7 @@ def test_counts_equal_those_of_a_batch_over_the_log(
 
 
 @given(notifications(), st.tuples(st.integers(1, 4), st.integers(1, 3)), st.integers(1, 7))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_sent_at_a_tick_does_not_depend_on_the_number_of_partitions(
     history: list[RawNotification], partitions: tuple[int, int], every: int
 ) -> None:
@@ -157,7 +157,7 @@ class Restarting:
 
 
 @given(notifications(), st.lists(st.booleans(), max_size=60), st.integers(1, 5), st.lists(st.booleans(), min_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_stage_restored_from_its_rows_goes_on_as_if_it_had_not_died(
     history: list[RawNotification], lose: list[bool], every: int, skew: list[bool]
 ) -> None:

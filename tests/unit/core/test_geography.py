@@ -104,7 +104,7 @@ def test_every_corner_of_london_belongs_to_the_first_borough_that_has_it(london:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(edge=st.integers(0, 6000), along=st.floats(0, 1), off=st.sampled_from([0.0, 1e-12, -1e-12, 1e-9, -1e-9, 1e-5]))
 def test_points_on_and_beside_borders_lie_where_asking_all_polygons_puts_them(
     london: Region, locator: Locator, edge: int, along: float, off: float
@@ -119,7 +119,7 @@ def test_points_on_and_beside_borders_lie_where_asking_all_polygons_puts_them(
     assert (place.area if place else None) == brute_force(london, "borough", x, y)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     squares=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(1, 4)), min_size=1, max_size=6),
     points=st.lists(st.tuples(st.integers(-1, 22), st.integers(-1, 22)), min_size=1, max_size=20),

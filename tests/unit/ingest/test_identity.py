@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.files import profile, told_apart
 
@@ -37,7 +37,6 @@ def refs(arrivals: list[Arrival]) -> list[str]:
     return [arrival.notification.source_ref for arrival in arrivals]
 
 
-@settings(deadline=None)
 @given(SOME_ROWS, st.randoms(use_true_random=False))
 def test_rows_of_equal_content_are_incidents_of_their_own(rows: list[tuple[str, ...]], chance: object) -> None:
     with tempfile.TemporaryDirectory() as name:

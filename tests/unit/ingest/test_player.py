@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.builders import notification
 
@@ -22,7 +22,6 @@ def shown(played: list[Arrival | TickAt]) -> str:
     return " ".join(f"|{each.clock}" if isinstance(each, TickAt) else f"{each.known_at_ms}" for each in played)
 
 
-@settings(deadline=None)
 @given(SOME_TIMES, SOME_PERIOD)
 def test_ticks_part_what_was_known_before_from_what_was_not(times: list[int], period: int) -> None:
     played = list(play(arrivals(times), period))
@@ -37,7 +36,6 @@ def test_ticks_part_what_was_known_before_from_what_was_not(times: list[int], pe
             newest = each.known_at_ms
 
 
-@settings(deadline=None)
 @given(SOME_TIMES, SOME_PERIOD)
 def test_there_is_a_tick_at_every_multiple_and_one_after_the_last_arrival(times: list[int], period: int) -> None:
     played = list(play(arrivals(times), period))
@@ -48,7 +46,6 @@ def test_there_is_a_tick_at_every_multiple_and_one_after_the_last_arrival(times:
     assert isinstance(played[-1], TickAt)
 
 
-@settings(deadline=None)
 @given(SOME_TIMES, SOME_PERIOD, st.integers(-500, 3_000))
 def test_a_start_adds_earlier_ticks_and_changes_nothing_else(times: list[int], period: int, start: int) -> None:
     usual = list(play(arrivals(times), period))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.builders import NOON, notification
 
@@ -29,7 +29,6 @@ def found(**changed: object) -> Found:
     return Found(2, 1041, NOON, Rejection(**{**fields, **changed}))  # type: ignore[arg-type]  # by name
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_what_is_printed_moves_no_cursor_and_turns_no_line(text: str) -> None:
     shown = printable(text)
@@ -40,7 +39,6 @@ def test_what_is_printed_moves_no_cursor_and_turns_no_line(text: str) -> None:
         assert shown == text
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=2_000))
 def test_any_bytes_can_be_shown(value: bytes) -> None:
     lines = [line for _, line in described(found(value=value, key=value, source=value.decode("latin-1")))]

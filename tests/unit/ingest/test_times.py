@@ -5,7 +5,7 @@ import doctest
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.ingest import objects, times
@@ -33,7 +33,6 @@ def utc(text: str) -> int:
     return int((dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC) - EPOCH) / dt.timedelta(milliseconds=1))
 
 
-@settings(deadline=None)
 @given(SOME_INSTANT, SOME_ZONE, SOME_ZONE)
 def test_a_time_with_offset_is_its_instant_whatever_the_zone(instant: int, zone: ZoneInfo, other: ZoneInfo) -> None:
     text = at(instant, zone).isoformat(timespec="milliseconds")
@@ -41,7 +40,6 @@ def test_a_time_with_offset_is_its_instant_whatever_the_zone(instant: int, zone:
     assert time_parser("auto", other)(text) == instant
 
 
-@settings(deadline=None)
 @given(SOME_INSTANT, SOME_ZONE)
 def test_wall_time_is_the_first_instant_at_which_clocks_show_it(instant: int, zone: ZoneInfo) -> None:
     text = at(instant, zone).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
@@ -53,7 +51,6 @@ def test_wall_time_is_the_first_instant_at_which_clocks_show_it(instant: int, zo
     assert all(at(found - half * 1_800_000, zone).strftime("%F %T") != text[:19] for half in range(1, 5))
 
 
-@settings(deadline=None)
 @given(SOME_INSTANT, SOME_ZONE)
 def test_an_own_format_says_the_same_as_iso(instant: int, zone: ZoneInfo) -> None:
     wall = at(instant, zone).replace(tzinfo=None)
@@ -63,7 +60,6 @@ def test_an_own_format_says_the_same_as_iso(instant: int, zone: ZoneInfo) -> Non
     assert own == time_parser("iso", zone)(wall.isoformat(timespec="seconds"))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(SOME_INSTANT, st.integers(0, 119)), min_size=1), SOME_ZONE)
 def test_what_was_parsed_before_makes_no_difference(instants: list[tuple[int, int]], zone: ZoneInfo) -> None:
     texts = [

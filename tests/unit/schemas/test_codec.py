@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.judge import WIRE, good, prefix, read
 from support.records import RECORDS, accepted, as_datum, as_value, data, decoded, encoded
@@ -62,7 +62,6 @@ def altered(draw: st.DrawFn) -> tuple[str, bytes]:
     return record, bytes(octets)
 
 
-@settings(deadline=None)
 @given(RECORD)
 def test_a_record_is_written_as_the_avro_library_writes_it(drawn: tuple[str, Any]) -> None:
     record, datum = drawn
@@ -72,7 +71,6 @@ def test_a_record_is_written_as_the_avro_library_writes_it(drawn: tuple[str, Any
     assert octets == prefix(record) + encoded(record, datum)
 
 
-@settings(deadline=None)
 @given(RECORD)
 def test_a_record_is_read_as_the_avro_library_reads_it(drawn: tuple[str, Any]) -> None:
     record, datum = drawn
@@ -82,7 +80,6 @@ def test_a_record_is_read_as_the_avro_library_reads_it(drawn: tuple[str, Any]) -
     assert value == value_of(record, decoded(record, encoded(record, datum))[0])
 
 
-@settings(deadline=None)
 @given(RECORD, st.data())
 def test_a_torn_record_is_refused_by_both(drawn: tuple[str, Any], more: st.DataObject) -> None:
     record, datum = drawn
@@ -97,7 +94,6 @@ def test_a_torn_record_is_refused_by_both(drawn: tuple[str, Any], more: st.DataO
     assert not accepted(record, torn)
 
 
-@settings(deadline=None)
 @given(RECORD, st.binary(min_size=1, max_size=20))
 def test_bytes_after_the_record_are_refused(drawn: tuple[str, Any], more: bytes) -> None:
     record, datum = drawn
@@ -108,7 +104,6 @@ def test_bytes_after_the_record_are_refused(drawn: tuple[str, Any], more: bytes)
     assert refused.value.reason == Reason.CORRUPT
 
 
-@settings(deadline=None)
 @given(altered())
 @example(("Inbox", b"\2\0\0\0\0\0"))
 @example(("Notification", b""))
@@ -126,7 +121,6 @@ def test_altered_bytes_are_read_only_if_they_are_what_a_writer_writes(drawn: tup
     assert WIRE.encode(value) == prefix(record) + octets
 
 
-@settings(deadline=None)
 @given(st.sampled_from(RECORDS), st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused_as_malformed(record: str, octets: bytes) -> None:
     fit = good(record, octets)
@@ -139,7 +133,6 @@ def test_any_bytes_are_read_or_refused_as_malformed(record: str, octets: bytes) 
         assert fit
 
 
-@settings(deadline=None)
 @given(data("Incident"))
 def test_an_enriched_record_is_its_prefix_and_the_notifications_own_bytes(datum: Any) -> None:
     incident = value_of("Incident", datum)
@@ -150,7 +143,6 @@ def test_an_enriched_record_is_its_prefix_and_the_notifications_own_bytes(datum:
     assert as_datum(WIRE.notification_from_incident(incident)) == datum["notification"]
 
 
-@settings(deadline=None)
 @given(data("Incident"), st.binary(max_size=40))
 def test_the_body_of_an_enriched_record_is_read_only_when_asked(datum: Any, body: bytes) -> None:
     incident = value_of("Incident", datum)._replace(notification=body)
@@ -191,7 +183,6 @@ def test_a_length_that_promises_more_than_there_is_is_a_torn_record() -> None:
     assert refused.value.reason == Reason.TRUNCATED
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=True, width=64))
 def test_a_position_keeps_every_bit(number: float) -> None:
     given_ = Notification("REPORTED", "s", "1", 1, None, None, number, -number, None, "c", "x")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import Alert, AlertEvent, AlertKind, AreaCount, Change, Incident
@@ -32,7 +32,6 @@ def test_every_required_attribute_is_there_once_and_the_body_is_named() -> None:
     assert all(re.fullmatch(r"ce_[a-z0-9]+|content-type", name) for name, _ in headers)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 4_102_444_800_000), min_size=1, max_size=20))
 def test_the_time_is_rfc_3339_to_the_millisecond_whatever_came_before(instants: list[int]) -> None:
     for at in instants:

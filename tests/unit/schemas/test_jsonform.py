@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.records import data
 
@@ -59,7 +59,6 @@ def event(**given_: Any) -> AlertEvent:
     return AlertEvent(**{**plain, **given_})
 
 
-@settings(deadline=None)
 @given(st.integers(0, YEAR_9999))
 def test_an_instant_is_told_in_utc_and_read_back(at: int) -> None:
     told = iso(at)
@@ -69,7 +68,6 @@ def test_an_instant_is_told_in_utc_and_read_back(at: int) -> None:
     assert instant(told) == at
 
 
-@settings(deadline=None)
 @given(st.datetimes(timezones=st.timezones()))
 def test_an_instant_in_any_zone_is_the_same_instant(at: dt.datetime) -> None:
     since = at - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -145,7 +143,6 @@ def test_a_rejection_without_key_and_value_says_null() -> None:
     assert (told["key"], told["key_base64"], told["value_base64"]) == (None, None, None)
 
 
-@settings(deadline=None)
 @given(data("Inbox").filter(lambda datum: datum["command"] is not None))
 def test_a_command_is_read_from_json(datum: Any) -> None:
     expected = Command(**{**datum["command"], "incidents": tuple(datum["command"]["incidents"])})

@@ -9,7 +9,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.records import data, encoded
 
@@ -187,7 +187,6 @@ def test_the_name_of_an_unknown_field_is_cut_before_it_can_tell_a_story() -> Non
     assert len(refused.detail) < 100
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60).map(lambda octets: b"{" + octets))
 def test_any_bytes_that_begin_like_json_are_read_or_refused(value: bytes) -> None:
     assert refusal(KEY, value).reason in {Reason.BAD_JSON, Reason.BAD_VALUE, Reason.MISSING_FIELD}
@@ -212,7 +211,6 @@ def grow(fields: list[Any]) -> None:
 LATER, LATER_SCHEMA, LATER_PREFIX = other_version(grow)
 
 
-@settings(deadline=None)
 @given(data("Notification"))
 def test_a_later_schema_is_read_and_carried_on_in_the_current_one(drawn: Any) -> None:
     datum = {**drawn, "kind": "HEARTBEAT", "source": "met.cad"}
