@@ -87,3 +87,7 @@ faults-long: $(STAMP) ## random faults for a long time, the expected state besid
 .PHONY: manifests
 manifests: $(STAMP) ## renew what the catalogue of topics decides for Kubernetes
 	$(BIN)/python deploy/kubernetes/build.py
+
+.PHONY: subscribe
+subscribe: $(STAMP) ## the subscriber's samples against a real Kafka, and schemas in a real registry
+	$(BIN)/pytest tests/integration/test_subscribe.py tests/integration/test_registry.py

@@ -6,7 +6,8 @@
 set -euo pipefail
 
 declare -A package=(
-  [java]=openjdk-17-jre-headless
+  [javac]=openjdk-17-jdk-headless
+  [java]=openjdk-17-jdk-headless
   [mvn]=maven
   [openssl]=openssl
   [redis-server]=redis-server

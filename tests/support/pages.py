@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from schemas import asyncapi
 from schemas.catalogue import Catalogue
+from schemas.definitions import released
 from streams.settings import settings_table
 
 ASYNCAPI = Path(asyncapi.__file__).with_suffix(".yaml")
 DOCS = Path(__file__).parents[2] / "docs"
+SCHEMAS = DOCS / "subscribe" / "schemas.json"
+
+
+def schemas_by_id() -> str:
+    """Every schema ever released, by its built-in id, as subscribers are given them."""
+    return json.dumps({str(number): json.loads(known.schema) for number, known in released()}, indent=1) + "\n"
 
 
 def main() -> None:
@@ -17,6 +25,7 @@ def main() -> None:
     page = DOCS / "settings.md"
     text = page.read_text("utf-8")
     page.write_text(text[: text.index("| variable")] + settings_table(), "utf-8")
+    SCHEMAS.write_text(schemas_by_id(), "utf-8")
     ASYNCAPI.write_text(asyncapi.text(Catalogue.load()), "utf-8")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, to_binary
+from cloudevents.core.formats.json import JSONFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +32,24 @@ def test_every_required_attribute_is_there_once_and_the_body_is_named() -> None:
     assert len(headers) == len({name for name, _ in headers})
     assert {name for name, _ in headers} >= REQUIRED
     assert all(re.fullmatch(r"ce_[a-z0-9]+|content-type", name) for name, _ in headers)
+
+
+def test_the_official_library_reads_what_we_write_and_writes_the_same() -> None:
+    headers = dict(EVENTS.headers("firebreak.incident.added.v1", "3-1041-0", "E09000012", 1_577_836_800_007))
+    value = b"\0FB\2\1\xff"  # no text
+
+    event = from_binary(KafkaMessage(headers=headers, key=None, value=value), JSONFormat())
+
+    assert (event.get_id(), event.get_source(), event.get_subject()) == ("3-1041-0", "/firebreak/enrich", "E09000012")
+    assert event.get_type() == "firebreak.incident.added.v1"
+    assert event.get_time() == dt.datetime(2020, 1, 1, 0, 0, 0, 7000, dt.UTC)
+    assert event.get_datacontenttype() == "application/avro"
+    assert event.get_data() == value
+    again = to_binary(event, JSONFormat()).headers
+    assert again.keys() == headers.keys()
+    assert {name: text for name, text in again.items() if name != "ce_time"} == {
+        name: text for name, text in headers.items() if name != "ce_time"
+    }
 
 
 @given(st.lists(st.integers(0, 4_102_444_800_000), min_size=1, max_size=20))
