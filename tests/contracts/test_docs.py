@@ -97,7 +97,7 @@ def test_the_readme_names_every_sub_command_of_a_group() -> None:
         command = firebreak.get_command(click.Context(firebreak), name)
         row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
         if isinstance(command, click.Group):
-            assert set(re.findall(r"`([a-z]+)`", row)) == {name, *command.commands}
+            assert set(re.findall(r"`([a-z-]+)`", row)) == {name, *command.commands}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
