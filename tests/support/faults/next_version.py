@@ -11,27 +11,13 @@ from collections.abc import Iterable
 from typing import Any
 from unittest.mock import patch
 
+from support.simulation.upgrade import NEXT, unwrapped, wrapped
+
 from streams import cli
 from streams.core.count import Count
 from streams.core.detect import Detect
 from streams.core.enrich import Enrich
 from streams.core.stage import Marker, Row, Stage
-
-NEXT = 2
-
-
-def wrapped(row: Row) -> Row:
-    """A row as the next version writes it."""
-    return row if row.value is None else Row(row.key, ("v2", row.value))
-
-
-def unwrapped(row: Row) -> Row:
-    """A row as the stage knows it."""
-    if row.value is None:
-        return row
-    mark, value = row.value
-    assert mark == "v2", f"{row} is of an older format"
-    return Row(row.key, value)  # type: ignore[arg-type]  # as it was wrapped
 
 
 def with_other_rows(stage: type[Stage]) -> None:

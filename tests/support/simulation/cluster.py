@@ -23,7 +23,7 @@ from schemas.events import Incident, Reason, Rejection, Tick
 from streams.batch import Batch, Placement, RawRecord
 from streams.core.stage import Output, Stage
 from streams.core.stage import Record as StageRecord
-from streams.edge import Fed
+from streams.edge import Edge, Fed
 from streams.log import Sent
 from streams.ownership import Ownership, Pace
 from streams.partition import StageSpec
@@ -283,6 +283,12 @@ class Group:
             await worker.assign(numbers)
         except Killed:
             return
+
+    def upgrade(self, edge_for: Callable[[int], Edge]) -> None:
+        """Start all workers again, with other code: nobody of the old is there when the first of the new begins."""
+        self.spec = replace(self.spec, edge_for=edge_for)
+        for worker in list(self._workers.values()):
+            worker.die()
 
     def disturb(self) -> None:
         """Freeze one worker, perhaps beyond its session; or kill it; or rebalance for nothing."""

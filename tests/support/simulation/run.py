@@ -13,7 +13,7 @@ import pickle
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -26,6 +26,7 @@ from support.builders import PlainPlaces, raw, tick
 from support.simulation.broker import Broker, Chaos, Record
 from support.simulation.cluster import Group, ObjectEdge, World
 from support.simulation.timeline import Timeline
+from support.simulation.upgrade import Upgraded
 
 from schemas.events import HOUR, AlertEvent, HourCount, Incident, Kind, Millis
 from streams.core.count import INBOX, Count, RegionRoute
@@ -154,26 +155,51 @@ async def simulate(seed: int, world: World) -> Outcome:
         await group.start()
     load = workload(random)
     disturbances = sorted(random.uniform(0, STEPS) for _ in range(random.randrange(8)))
+    upgraded_at = random.randrange(3 * STEPS)
     for step in range(STEPS):
         broker.now = START + step * 12 * HOUR
         for _, partition, each in (a for a in load.appends if a[0] == step):
             append(broker, partition, each)
+        if step == upgraded_at:
+            _upgrade(groups)
         while disturbances and disturbances[0] < step:
             disturbances.pop(0)
             random.choice(groups).disturb()
         if random.random() < 0.1:
             compact(broker)
-        for transaction in list(broker.unmarked):
-            broker.mark(transaction)
+        _mark_all(broker)
         await asyncio.sleep(random.uniform(0.05, 0.5))
     chaos.kill = chaos.abortable = chaos.retriable = chaos.lost_answer = 0.0
+    await _settle(broker)
+    return Outcome(broker, groups, [r for rs in broker.committed("incidents.raw").values() for r in rs])
+
+
+async def _settle(broker: Broker) -> None:
     for _ in range(600):
         await asyncio.sleep(1.0)
-        for transaction in list(broker.unmarked):
-            broker.mark(transaction)
+        _mark_all(broker)
         if settled(broker):
             break
-    return Outcome(broker, groups, [r for rs in broker.committed("incidents.raw").values() for r in rs])
+
+
+def _mark_all(broker: Broker) -> None:
+    for transaction in list(broker.unmarked):
+        broker.mark(transaction)
+
+
+def _upgrade(groups: Iterable[Group]) -> None:
+    for group in groups:
+        group.upgrade(edges_of(group.spec.name, upgraded=True))
+
+
+def edges_of(name: str, *, upgraded: bool = False) -> Callable[[int], ObjectEdge]:
+    """Make the edges of a stage, or of its next version."""
+
+    def edge(partition: int) -> ObjectEdge:
+        stage = stage_of(name, partition)
+        return ObjectEdge(Upgraded(stage) if upgraded else stage, partition, COUNTS, route)
+
+    return edge
 
 
 def group_of(name: str, broker: Broker, random: Random, chaos: Chaos, world: World) -> Group:
@@ -184,7 +210,7 @@ def group_of(name: str, broker: Broker, random: Random, chaos: Chaos, world: Wor
         journal=f"{name}.journal",
         transactional_prefix="sim",
         partitions={"input": COUNTS[topics[name]]},
-        edge_for=lambda partition: ObjectEdge(stage_of(name, partition), partition, COUNTS, route),
+        edge_for=edges_of(name),
     )
     workers = 1 if name == "detect" and random.random() < 0.5 else 2
     return Group(broker, spec, random, workers=workers, partitions=COUNTS[topics[name]], chaos=chaos, world=world)
