@@ -65,8 +65,8 @@ class NotifierRun:
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     sent: list[AlertEvent] = field(default_factory=list)
 
-    def start(self, chaos: str = "", instance: str = "one") -> subprocess.Popen[bytes]:
-        """Start a notifier that ends at a step, or does not."""
+    def start(self, chaos: str = "", instance: str = "one", metrics: str = "") -> subprocess.Popen[bytes]:
+        """Start a notifier that ends at a step, or does not; *metrics* is where it serves them."""
         environ = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "tests"),
@@ -75,6 +75,7 @@ class NotifierRun:
             "FIREBREAK_TOPIC_PREFIX": self.settings.topic_prefix,
             "FIREBREAK_INSTANCE": instance,
             "FIREBREAK_ROUTES": str(self.routes),
+            "FIREBREAK_METRICS_BIND": metrics,
         }
         with (self.folder / f"{instance}.log").open("ab") as log:
             process = subprocess.Popen(

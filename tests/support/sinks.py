@@ -162,7 +162,7 @@ def web_sink() -> Iterator[WebSink]:
 
     server = Server(("127.0.0.1", 0), Take)
     sink = WebSink(port=server.server_port)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield sink
