@@ -57,6 +57,7 @@ class NotifierMetrics:
         )
         for channel in self._channels:
             self._waiting.labels(channel).set(0)
+            self._repeats.labels(channel)
 
     def decided(self, decisions: Iterable[Decision]) -> None:
         """Count decisions."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import click
 import pytest
+from support.pages import metrics_table
 
 from schemas.catalogue import Catalogue
 from schemas.events import AlertEvent
@@ -206,3 +207,7 @@ def test_the_page_on_replays_names_the_columns_and_keys_that_are_written() -> No
     told = re.search(r"keys always in this order:\s+`([^`]+)`", page)
     assert told
     assert re.split(r",\s+", told[1]) == [each.name for each in fields(AlertEvent)]
+
+
+def test_the_page_of_metrics_is_fresh() -> None:
+    assert metrics_table() in (DOCS / "metrics.md").read_text("utf-8"), "run: make pages"

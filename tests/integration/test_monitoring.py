@@ -1,5 +1,5 @@
 """
-Everything that watches, for real: workers and observer on a real Kafka, Prometheus, Alertmanager, a webhook.
+Everything that watches, for real: workers, observer and notifier on a real Kafka, Prometheus, Alertmanager, a webhook.
 
 A source falls silent and comes back, a worker is killed and comes back: both are told and taken back. Meanwhile every
 query of every dashboard is asked of that Prometheus, and must have an answer.
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from confluent_kafka import Producer
 from support.missing import missing
 from support.ports import free_ports
@@ -72,11 +73,23 @@ def past(now: Millis) -> list[Arrival]:
     return sorted([*town, *(sensed(at) for at in range(now - 2 * DAY, now - 120_000, EVERY))])
 
 
+def routes(folder: Path) -> Path:
+    """A file of routes that has everything told to a file."""
+    path = folder / "routes.yaml"
+    told = {
+        "version": 1,
+        "channels": {"book": {"kind": "file", "path": str(folder / "book.txt")}},
+        "routes": [{"name": "all", "severity": "WATCH", "to": ["book"]}],
+    }
+    path.write_text(yaml.safe_dump(told), "utf-8")
+    return path
+
+
 class Processes:
-    """Workers and observer, each with its metrics at an address of its own."""
+    """Workers, observer and notifier, each with its metrics at an address of its own."""
 
     def __init__(self, settings: Settings, environment: dict[str, str], logs: Path) -> None:
-        names = (*STAGES, "observer")
+        names = (*STAGES, "observer", "notifier")
         self.addresses = {name: f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)}
         self._environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("FIREBREAK_")},
@@ -88,7 +101,7 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
-        command = ("observer",) if name == "observer" else ("worker", "--stage", name)
+        command = ("worker", "--stage", name) if name in STAGES else (name,)
         own = {"FIREBREAK_INSTANCE": f"{name}-1", "FIREBREAK_METRICS_BIND": self.addresses[name]}
         with (self._logs / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
@@ -140,6 +153,7 @@ def watched(
         "FIREBREAK_PARTITIONS_RAW": "2",
         "FIREBREAK_PARTITIONS_ENRICHED": "2",
         "FIREBREAK_PARTITIONS_INBOX": "1",
+        "FIREBREAK_ROUTES": str(routes(tmp_path)),
     }
     settings = own_topics(replay=True, **environment)
     player, now = Player(settings.kafka.librdkafka(), settings.catalogue(replay=True)), int(time.time() * 1000)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
+from consumers.notify.metrics import NotifierMetrics
 from consumers.observe.groups import GroupCollector, Groups
 from consumers.observe.watcher import StandingCollector, Watcher
 from schemas.settings import from_env
@@ -18,13 +19,33 @@ _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"),
 
 def families() -> Iterator[tuple[str, Metric]]:
     """Families by the process that tells them."""
-    yield from (("worker", each) for each in StageMetrics("enrich", "incidents.raw", lambda: 0.0).registry.collect())
+    yield from (("worker", each) for each in _worker().collect())
     yield from (("observer", each) for each in _observer().collect())
+    yield from (("notifier", each) for each in _notifier().collect())
+
+
+def labels(family: Metric) -> list[str]:
+    """Names of the labels of a family; those of a metric without samples are asked of the object that it comes from."""
+    declared = getattr(family, "_labelnames", ())
+    for registry in (_worker(), _observer(), _notifier()):
+        made = registry._names_to_collectors.get(family.name)
+        declared = declared or getattr(made, "_labelnames", ())
+    return sorted(declared)
 
 
 def series() -> set[str]:
     """Names as they are asked for."""
     return {each.name + suffix for _, each in families() for suffix in _SUFFIXES.get(each.type, ("",))}
+
+
+def _worker() -> CollectorRegistry:
+    return StageMetrics("enrich", "incidents.raw", lambda: 0.0).registry
+
+
+def _notifier() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    NotifierMetrics(registry, ["mail"])
+    return registry
 
 
 def _observer() -> CollectorRegistry:
