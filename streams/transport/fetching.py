@@ -8,7 +8,7 @@ between two awaits, so that no batch mixes what was before a seek with what came
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
@@ -24,7 +24,7 @@ from faust.types import TP
 from streams.batch import Batch, Placement, RawRecord
 from streams.transport.host import StageApp
 from streams.transport.piecewise import Piecewise
-from streams.transport.taking import Taking
+from streams.transport.taking import Taken, Taking
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +56,9 @@ class Reading:
         return Batch(partition, self.term, start, position, records)
 
 
+Placed = Mapping[TopicPartition, Reading]
+
+
 class FetchThread(AIOKafkaConsumerThread):
     """Fetches batches of placed partitions."""
 
@@ -64,6 +67,7 @@ class FetchThread(AIOKafkaConsumerThread):
         super().__post_init__()
         self._reading: dict[int, Reading] = {}
         self._taking: Taking | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     @property
     def _stage(self) -> StageApp:
@@ -127,6 +131,13 @@ class FetchThread(AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,  # noqa: ARG002 - Faust's signature
     ) -> dict[TP, Batch]:
+        # Faust begins a fetch beside one that it gave up; together they would move each other's positions
+        async with self._one_at_a_time:
+            return await self._fetch_placed(consumer, active_partitions, timeout or 0.0)
+
+    async def _fetch_placed(
+        self, consumer: aiokafka.AIOKafkaConsumer, active_partitions: set[TP], wait: float
+    ) -> dict[TP, Batch]:
         assigned = consumer.assignment()
         placed = {
             TopicPartition(*tp): reading
@@ -137,12 +148,27 @@ class FetchThread(AIOKafkaConsumerThread):
         if not placed or not self.consumer.flow_active:
             await asyncio.sleep(IDLE)
             return {}
-        before, found, after = await self.taking.take(set(placed), timeout or 0.0)
-        for tp, position in before.items():
-            placed[tp].follow(position)
-        batches = {}
-        for tp, position in after.items():
-            batch = placed[tp].hand_out(tp.partition, position, found.get(tp, ()))
-            if batch is not None:
-                batches[TP(*tp)] = batch
-        return batches
+        taken = await self.taking.take(set(placed), wait)
+        self._go_back(consumer, placed)
+        return dict(_batches(placed, taken))
+
+    def _go_back(self, consumer: aiokafka.AIOKafkaConsumer, placed: Placed) -> None:
+        """
+        Go back where a partition was placed anew while it was fetched from.
+
+        What was taken may be from behind the new position, and bears the old term: nobody takes it in.
+        """
+        assigned = consumer.assignment()
+        for tp, reading in placed.items():
+            now = self._reading[tp.partition]
+            if now is not reading and tp in assigned:
+                consumer.seek(tp, now.handed)
+
+
+def _batches(placed: Placed, taken: Taken) -> Iterator[tuple[TP, Batch]]:
+    for tp, position in taken.before.items():
+        placed[tp].follow(position)
+    for tp, position in taken.after.items():
+        batch = placed[tp].hand_out(tp.partition, position, taken.found.get(tp, ()))
+        if batch is not None:
+            yield TP(*tp), batch

@@ -120,6 +120,21 @@ def test_without_the_cure_records_are_thrown_away_and_the_broken_chain_stops_the
     assert "records in between never arrived" in run.log_of(other).read_text("utf-8")
 
 
+@pytest.mark.parametrize("variant", ["", "unknown versions"])
+def test_after_a_lost_transaction_a_fetch_under_way_does_not_stop_the_worker(
+    tally: Callable[..., TallyRun], variant: str
+) -> None:
+    run = tally()
+    # while the partition is opened again, the next fetch waits for records: the first that it gets were sought anew
+    run.start("a", variant=variant, losing=[2, 5])
+    for number in range(8):
+        run.send(1 + number)
+        assert run.outputs() == run.expected()
+
+    assert len([each for each in run.told("a") if each.get("aborted")]) == 2
+    assert run.stop("a") == 0
+
+
 def test_with_unknown_versions_records_come_one_by_one_and_the_log_says_so(tally: Callable[..., TallyRun]) -> None:
     run = tally(2)
     run.send(300)

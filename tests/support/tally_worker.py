@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any, TypeVar
 
 from faust.transport.drivers import TRANSPORTS
@@ -22,7 +23,8 @@ from support.tally import TallyEdge
 from streams.app import create_app
 from streams.batch import Batch
 from streams.edge import Fed
-from streams.kafka_log import KafkaLog
+from streams.kafka_log import KafkaLog, KafkaProducer
+from streams.log import Abortable
 from streams.ownership import Ownership, Pace
 from streams.partition import StageSpec
 from streams.transport import Transport, selftest
@@ -96,6 +98,18 @@ def unknown_versions() -> None:
     selftest.KNOWN = {"aiokafka": "0.0.1"}  # type: ignore[assignment]  # a planted difference
 
 
+def losing(numbers: Iterable[int]) -> None:
+    """The commits of these numbers are lost, as where the broker gave a transaction up."""
+    commit, lost, begun = KafkaProducer.commit, frozenset(numbers), count(1)
+
+    def may_be_lost(self: KafkaProducer) -> None:
+        if next(begun) in lost:
+            raise Abortable("lost on purpose")
+        commit(self)
+
+    KafkaProducer.commit = may_be_lost  # type: ignore[method-assign]  # a planted fault
+
+
 VARIANTS = {"slow": "support.tally_worker:SlowTransport", "heedless": "support.tally_worker:HeedlessTransport"}
 
 
@@ -114,6 +128,7 @@ def main(given: str) -> None:
     elif variant:
         TRANSPORTS.aliases[variant] = VARIANTS[variant]
         scheme = variant
+    losing(asked.get("losing", ()))
     spec = StageSpec(
         name="tally",
         input=f"{run}.in",
