@@ -1,4 +1,4 @@
-"""``firebreak up``: all stages here, as child processes that are started again when they fail."""
+"""``firebreak up``: all stages and consumers here, as child processes that are started again when they fail."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from types import FrameType
 
 import click
 
-from streams.settings import from_env
+from streams.settings import Settings, from_env
 from streams.topics import verify
 from streams.workers import Workers
 
 LOOK_EVERY = 0.2
 """Seconds."""
+
+
+def consumers_of(settings: Settings) -> tuple[str, ...]:
+    """Commands of the consumers that are configured."""
+    return ("notifier",) if settings.routes is not None else ()
 
 
 @click.command()
@@ -25,12 +30,14 @@ def up(workers: int, logs: Path | None) -> None:
     """
     Run all stages here, and start again what fails.
 
-    Settings come from the environment (FIREBREAK_*), the same for all; each worker gets a FIREBREAK_INSTANCE of its
-    own. For one machine; in a container or under a supervisor run `firebreak worker` for each.
+    Beside them runs the notifier, if FIREBREAK_ROUTES names its file. Settings come from the environment (FIREBREAK_*),
+    the same for all; each process gets a FIREBREAK_INSTANCE of its own. For one machine; in a container or under a
+    supervisor run `firebreak worker` for each.
 
     Example: FIREBREAK_KAFKA_BROKERS=kafka:9092 firebreak up
     """
-    verify(from_env(os.environ))
+    settings = from_env(os.environ)
+    verify(settings)
     if logs is not None:
         logs.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key.startswith("FIREBREAK_")}
@@ -41,7 +48,7 @@ def up(workers: int, logs: Path | None) -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    with Workers(environment, each=workers, logs=logs) as running:
-        click.echo(f"{len(running.names)} workers: {', '.join(running.names)}; Ctrl-C ends them")
+    with Workers(environment, each=workers, logs=logs, also=consumers_of(settings)) as running:
+        click.echo(f"{len(running.names)} processes: {', '.join(running.names)}; Ctrl-C ends them")
         while not over.wait(LOOK_EVERY):
             running.supervise()

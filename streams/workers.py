@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,23 +38,34 @@ class Workers:
     logs
         Folder for what they say, one file a worker; None: nowhere.
     module
-        Python module that is the worker command.
+        Python module that is the console script.
+    also
+        Further commands that are kept running: their names are what is typed behind ``firebreak``.
 
     """
 
     def __init__(
-        self, environment: Mapping[str, str], *, each: int = 1, logs: Path | None = None, module: str = "streams.cli"
+        self,
+        environment: Mapping[str, str],
+        *,
+        each: int = 1,
+        logs: Path | None = None,
+        module: str = "streams.cli",
+        also: Sequence[str] = (),
     ) -> None:
         self._environment = dict(environment)
-        self._names = [(stage, f"{stage}-{number}") for stage in STAGES for number in range(1, each + 1)]
+        self._commands = {
+            f"{stage}-{number}": ("worker", "--stage", stage) for stage in STAGES for number in range(1, each + 1)
+        }
+        self._commands |= {command: (command,) for command in also}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs = logs
         self._module = module
         self.restarts = 0
 
     def __enter__(self) -> Self:
-        for stage, name in self._names:
-            self._start(stage, name)
+        for name in self._commands:
+            self._start(name)
         return self
 
     def __exit__(
@@ -65,18 +76,18 @@ class Workers:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all workers."""
-        return tuple(name for _, name in self._names)
+        return tuple(self._commands)
 
     @property
     def pids(self) -> dict[str, int]:
         """Process ids by name, ``enrich-1`` say."""
         return {name: process.pid for name, process in self._processes.items()}
 
-    def _start(self, stage: str, name: str) -> None:
+    def _start(self, name: str) -> None:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("FIREBREAK_")}
         log = subprocess.DEVNULL if self._logs is None else (self._logs / f"{name}.log").open("ab")
         self._processes[name] = subprocess.Popen(  # noqa: S603 - our own command, run by our own interpreter
-            [sys.executable, "-m", self._module, "worker", "--stage", stage],
+            [sys.executable, "-m", self._module, *self._commands[name]],
             env={**inherited, **self._environment, "FIREBREAK_INSTANCE": name},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -99,16 +110,16 @@ class Workers:
             They end too often.
 
         """
-        for stage, name in self._names:
+        for name, command in self._commands.items():
             code = self._processes[name].poll()
             if code is None:
                 continue
             if code == FLAWED:
-                raise UsageError(f"worker {name} refused to run; `firebreak worker --stage {stage}` says why")
+                raise UsageError(f"worker {name} refused to run; `firebreak {' '.join(command)}` says why")
             self.restarts += 1
             if self.restarts > MOST_RESTARTS:
                 raise WorkersFailed(f"worker {name} ended with code {code}, and workers ended {self.restarts} times")
-            self._start(stage, name)
+            self._start(name)
 
     def stop(self) -> None:
         """Let all commit and end; kill what does not."""

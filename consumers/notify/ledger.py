@@ -88,6 +88,8 @@ class Ledger:
         self._rows: dict[str, Case | Box | Delivery | None] = {}
         self._moved = False
         self._reports: list[Report] = []
+        self.expired: list[Delivery] = []
+        """Messages that were given up since :meth:`drain`."""
 
     def restore(self, rows: Iterable[tuple[str, bytes | None]], now: Millis) -> None:
         """
@@ -197,6 +199,7 @@ class Ledger:
         found += [Write(DELIVERIES, each.delivery_id, msgspec.json.encode(each)) for each in self._reports]
         self._rows.clear()
         self._reports.clear()
+        self.expired.clear()
         self._moved = False
         return found
 
@@ -237,6 +240,7 @@ class Ledger:
                 self._drop_delivery(each.delivery_id)
 
     def _expire(self, delivery: Delivery, now: Millis) -> None:
+        self.expired.append(delivery)
         self._report(delivery, Status.EXPIRED, "", now)
         self._drop_delivery(delivery.delivery_id)
         if delivery.event is None or delivery.what is What.RETRACTION or self._follows(delivery):

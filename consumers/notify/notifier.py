@@ -21,7 +21,7 @@ from consumers.loop import Handler, Loop, Place, Record
 from consumers.metrics import LoopMetrics
 from consumers.notify.channels.alertmanager import Alertmanager
 from consumers.notify.channels.base import DEADLINE, Channel, Delivered, Later, Parcel, Result
-from consumers.notify.deliveries import Delivery
+from consumers.notify.deliveries import Delivery, Status
 from consumers.notify.ledger import JOURNAL, Ledger, Write
 from consumers.notify.message import Composer
 from consumers.notify.metrics import NotifierMetrics
@@ -247,6 +247,8 @@ class Notifier(Handler):
         now = clock()
         self._ended(self._sending.ended(), now)
         self._metrics.decided(self._ledger.time(now))
+        for delivery in self._ledger.expired:
+            self._metrics.ended(delivery, Status.EXPIRED, now)
         starting = self._ledger.begin(now, self._sending.room())
         self._journal.write(self._ledger.drain())
         for delivery in starting:

@@ -17,6 +17,7 @@ WRITTEN_DOWN = {
     "alerts.state": ("compact", None, 4),
     "notifications.deliveries": ("compact,delete", 30, 4),
     "audit": ("delete", 400, 1),
+    "notifier.journal": ("compact", None, 1),
     "enrich.journal": ("compact", None, 8),
     "count.journal": ("compact", None, 8),
     "detect.journal": ("compact", None, 4),
