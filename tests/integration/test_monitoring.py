@@ -1,8 +1,8 @@
 """
 Everything that watches, for real: workers, observer and notifier on a real Kafka, Prometheus, Alertmanager, a webhook.
 
-A source falls silent and comes back, a worker is killed and comes back: both are told and taken back. Meanwhile every
-query of every dashboard is asked of that Prometheus, and must have an answer.
+A source falls silent, records can't be used, a group falls behind, a worker is killed: each is told, and taken back
+when it is over. Every query of every dashboard is asked of that Prometheus, and must have an answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from support.missing import missing
 from support.ports import free_ports
 from support.prometheus import DEPLOY, Monitoring, NoPrometheus
@@ -123,23 +123,9 @@ class Processes:
             self.kill(name)
 
 
-@contextmanager
-def clock(player: Player) -> Iterator[None]:
-    """Tick with the wall clock from a thread."""
-    over = threading.Event()
-
-    def run() -> None:
-        while not over.wait(0.5):
-            player.tick(int(time.time()) * 1000)
-            player.flush()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+def tick(player: Player) -> None:
+    player.tick(int(time.time()) * 1000)
+    player.flush()
 
 
 @pytest.fixture
@@ -168,7 +154,7 @@ def watched(
         stack.callback(processes.stop)
         for name in processes.addresses:
             processes.start(name)
-        stack.enter_context(clock(player))
+        stack.enter_context(repeatedly(lambda: tick(player), 0.5))
         try:
             monitoring = stack.enter_context(Monitoring(list(processes.addresses.values()), tmp_path))
         except NoPrometheus as why:
@@ -199,28 +185,87 @@ def without_data(monitoring: Monitoring) -> list[str]:
     ]
 
 
+@contextmanager
+def repeatedly(call: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Call from a thread until the context is closed."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(seconds):
+            call()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+class SlowGroup:
+    """A member of a group of ours that is alive and does nothing, until it is told to catch up."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._raw = settings.catalogue()["incidents.raw"]
+        self.name = f"{settings.topic_prefix}-slow"
+        self._consumer = Consumer(
+            {**settings.kafka.librdkafka(), "group.id": self.name, "enable.auto.commit": False, "log_level": 0}
+        )
+        self._consumer.subscribe([self._raw.name])
+        self.catching_up = False
+
+    def turn(self) -> None:
+        self._consumer.consume(1000, 0.1)
+        places = self._consumer.assignment()
+        ends = [self._consumer.get_watermark_offsets(each, timeout=10)[1] if self.catching_up else 0 for each in places]
+        self._consumer.commit(
+            offsets=[TopicPartition(each.topic, each.partition, end) for each, end in zip(places, ends, strict=True)]
+        )
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+@pytest.fixture
+def slow(watched: tuple[Settings, Player, Processes, Monitoring]) -> Iterator[SlowGroup]:
+    group = SlowGroup(watched[0])
+    with repeatedly(group.turn, 0.2):
+        yield group
+    group.close()
+
+
 @pytest.mark.timeout(900)
 def test_what_fails_is_told_and_taken_back_and_every_panel_has_data(
-    watched: tuple[Settings, Player, Processes, Monitoring],
+    watched: tuple[Settings, Player, Processes, Monitoring], slow: SlowGroup
 ) -> None:
     settings, player, processes, monitoring = watched
-    told = monitoring.told
-    # something for the panels that show what goes wrong
+    told, raw = monitoring.told, settings.catalogue()["incidents.raw"].name
     spoilt = Producer(settings.kafka.librdkafka())
     until(lambda: monitoring.ask('sum(firebreak_stream_records_total{stage="enrich"}) > 1000'))
-    spoilt.produce(settings.catalogue()["incidents.raw"].name, b"\x00nothing of ours", b"broken|x")
-    assert spoilt.flush(30) == 0
 
-    until(lambda: told.has("FirebreakFeedSilent", "firing", source=SENSOR), what="the silent source")
+    with repeatedly(lambda: spoilt.produce(raw, b"\0nothing of ours", b"broken|x"), 0.1):
+        until(lambda: told.has("FirebreakRejectRatioHigh", "firing", stage="enrich"), what="what can't be used")
+        until(lambda: told.has("FirebreakFeedSilent", "firing", source=SENSOR), what="the silent source")
+    assert spoilt.flush(30) == 0
     player.arrive(sensed(int(time.time() * 1000)))
     player.flush()
     until(lambda: told.has("FirebreakFeedSilent", "resolved", source=SENSOR), what="the source that is back")
+    until(lambda: told.has("FirebreakRejectRatioHigh", "resolved", stage="enrich"), what="good records again")
+
+    until(lambda: told.has("FirebreakLagGrowing", "firing", group=slow.name), what="the group that falls behind")
+    slow.catching_up = True
+    until(lambda: told.has("FirebreakLagGrowing", "resolved", group=slow.name), what="the group that caught up")
 
     processes.kill("count")
-    address = processes.addresses["count"]
+    address, region = processes.addresses["count"], {"region": "toytown"}
     until(lambda: told.has("FirebreakTargetDown", "firing", instance=address), what="the killed worker")
+    until(lambda: told.has("FirebreakHeartbeatMissing", "firing", stage="detect"), what="the missing heartbeat")
+    until(lambda: told.has("FirebreakClockStopped", "firing", **region), what="the clock that stands")
     processes.start("count")
     until(lambda: told.has("FirebreakTargetDown", "resolved", instance=address), what="the worker that is back")
+    until(lambda: told.has("FirebreakHeartbeatMissing", "resolved", stage="detect"), what="the heartbeat")
+    until(lambda: told.has("FirebreakClockStopped", "resolved", **region), what="the clock that goes")
 
     assert told.has("Watchdog", "firing")
     player.arrive(sensed(int(time.time() * 1000), "homicide", "control.room"))
