@@ -78,6 +78,22 @@ def test_another_worker_takes_over_within_twelve_seconds(tally: Callable[..., Ta
     assert taken - begun < SESSION + TAKEOVER_AFTER_SESSION * max(slow, slowness())
 
 
+def test_a_frozen_worker_that_wakes_up_harms_nothing(tally: Callable[..., TallyRun]) -> None:
+    run = tally(2)
+    started(run, "a", "b", session=6.0)
+    run.send(20_000, together=50)
+    run.wait_told("a", "fed")
+    run.freeze("a")
+    run.wait(lambda: owned(run, "b") == 2)
+    run.send(5_000)
+
+    run.thaw("a")
+
+    assert run.outputs() == run.expected()
+    run.send(1_000)
+    assert run.outputs() == run.expected()
+
+
 def test_of_two_workers_with_one_name_one_says_so_and_ends(tally: Callable[..., TallyRun]) -> None:
     run = tally(2)
     started(run, "a")
