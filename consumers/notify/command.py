@@ -36,7 +36,7 @@ from schemas.events import AlertEvent, AlertKind, AlertReason, Severity, Tense
 from schemas.jsonform import alert_event_from_json, iso
 from schemas.settings import Settings, from_env
 
-_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 _REGION = click.option(
     "--region", "regions", multiple=True, help="Region packs, instead of FIREBREAK_REGIONS (repeat for more)."
 )
@@ -151,7 +151,7 @@ def _unknown_areas(routes: Routes, gazetteer: Gazetteer) -> set[str]:
 
 @notify.command("dry-run")
 @_FILE
-@click.option("--events", "lines", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="alerts.jsonl.")
+@click.option("--events", "lines", type=click.Path(path_type=Path, dir_okay=False), help="alerts.jsonl.")
 @click.option("--kafka", is_flag=True, help="Past events of the broker, instead of a file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @_REGION
@@ -175,12 +175,15 @@ def dry_run_command(file: Path, lines: Path | None, kafka: bool, as_json: bool, 
 
 
 def _from_file(path: Path) -> Iterator[AlertEvent]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield alert_event_from_json(msgspec.json.decode(line, type=dict[str, object]))
-            except (msgspec.DecodeError, FirebreakError) as error:
-                raise UsageError(f"{path.name}, line {number}: no alert event: {error}") from error
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield alert_event_from_json(msgspec.json.decode(line, type=dict[str, object]))
+        except (msgspec.DecodeError, FirebreakError) as error:
+            raise UsageError(f"{path.name}, line {number}: no alert event: {error}") from error
 
 
 def _from_kafka(settings: Settings) -> Iterator[AlertEvent]:
@@ -330,12 +333,12 @@ def report_command(as_json: bool) -> None:
 
 def _sum_up(days: Iterable[Day]) -> None:
     counted = list(days)
-    alerts, messages = sum(day.alerts for day in counted), sum(day.messages for day in counted)
+    alerts, messages = {each for day in counted for each in day.alerts}, sum(day.messages for day in counted)
     click.echo()
-    click.echo(f"{len(counted)} duty days with messages, {alerts} alerts told, {messages} messages")
+    click.echo(f"{len(counted)} duty days with messages, {len(alerts)} alerts told, {messages} messages")
     if counted:
         most = max(counted, key=lambda day: day.messages)
-        click.echo(f"the busiest: {most.day}, {most.messages} messages about {most.alerts} alerts")
+        click.echo(f"the busiest: {most.day}, {most.messages} messages about {len(most.alerts)} alerts")
 
 
 def _loaded(file: Path, regions: tuple[str, ...]) -> tuple[Routes, Gazetteer]:

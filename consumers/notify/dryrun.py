@@ -34,7 +34,7 @@ class Day:
     """Alerts and messages of one duty day, by its date."""
 
     day: str
-    alerts: int
+    alerts: frozenset[str]
     messages: int
 
 
@@ -101,4 +101,4 @@ def duty_days(lines: Iterable[Line], gazetteer: Gazetteer) -> list[Day]:
             messages[day] += 1
             entries = [held.event.alert_id for held in line.decision.entries]
             alerts[day].update(entries or [line.alert_id])
-    return [Day(day=day, alerts=len(alerts[day]), messages=messages[day]) for day in sorted(messages)]
+    return [Day(day=day, alerts=frozenset(alerts[day]), messages=messages[day]) for day in sorted(messages)]
