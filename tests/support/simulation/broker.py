@@ -248,6 +248,8 @@ class WorkerProducer:
             raise Fenced(f"{self._name} was opened again by another")
 
     def begin(self) -> None:
+        if self._transaction is not None and self._broker.open.get(self._name) is self._transaction:
+            raise Abortable("a transaction is under way")
         self._fence()
         self._committed = False
         self._transaction = self._broker.begin(self._name) if self._log.transactional else None

@@ -11,7 +11,7 @@ import asyncio
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from random import Random
 from typing import NoReturn
 
@@ -31,6 +31,13 @@ from streams.partition import StageSpec
 SESSION = 10.0
 
 
+@lru_cache(maxsize=20_000)
+def unpickled(value: bytes) -> object:
+    """What was sent; values are never changed, so each is made once."""
+    made: object = pickle.loads(value)  # noqa: S301 - pickled by the simulation itself
+    return made
+
+
 class ObjectEdge:
     """Edge whose bytes are pickles: what is simulated is the protocol, not the codec. Other bytes are poison."""
 
@@ -48,7 +55,7 @@ class ObjectEdge:
             if record.value is None or not record.value.startswith(b"\x80"):
                 outputs.append(self._poison(record))
                 continue
-            value = pickle.loads(record.value)  # noqa: S301 - pickled by the simulation itself
+            value = unpickled(record.value)
             made = list(self.stage.apply(StageRecord(record.offset, record.timestamp, value)))
             ticked = ticked or any(_is_tick(output.value) for output in made)
             outputs += made
@@ -111,7 +118,7 @@ class Worker:
         self.alive = True
         self._running = asyncio.Event()
         self._running.set()
-        self._threads = Threads(self._running.wait)  # type: ignore[arg-type]  # Event.wait answers True
+        self._threads = Threads(self._running.wait, self._running.is_set)  # type: ignore[arg-type]  # wait answers True
         self._threads.attach(asyncio.get_running_loop())
         self._positions: dict[int, Placement] = {}
         log = WorkerLog(group.broker, self._threads, group.chaos, self.die)
@@ -249,10 +256,17 @@ class Group:
         if delay > SESSION:
             self._loop.call_later(SESSION, lambda: self._spawn(self._balance()))
 
-    def _spawn(self, coroutine: object) -> None:
+    def _spawn(self, coroutine: object) -> asyncio.Task[None]:
         task: asyncio.Task[None] = self._loop.create_task(coroutine)  # type: ignore[arg-type]  # a coroutine
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
+        return task
+
+    async def _revoke(self, worker: Worker) -> None:
+        try:
+            await worker.revoke()
+        except Killed:
+            return
 
     async def _restart(self, name: str) -> None:
         self._workers[name] = Worker(self, name)
@@ -264,12 +278,10 @@ class Group:
             alive = [worker for worker in self._workers.values() if worker.alive]
             answered = []
             for worker in alive:
-                try:
-                    async with asyncio.timeout(SESSION):
-                        await worker.revoke()
-                except (TimeoutError, Killed):
-                    continue
-                if worker.alive:
+                revoking = self._spawn(self._revoke(worker))
+                # who does not answer in time is left out, but nobody interrupts what it does
+                done, _ = await asyncio.wait({revoking}, timeout=SESSION)
+                if done and worker.alive:
                     answered.append(worker)
             if not answered:
                 return

@@ -24,7 +24,7 @@ import msgspec
 import structlog
 from support.builders import PlainPlaces, raw, tick
 from support.simulation.broker import Broker, Chaos, Record
-from support.simulation.cluster import Group, ObjectEdge, World
+from support.simulation.cluster import Group, ObjectEdge, World, unpickled
 from support.simulation.timeline import Timeline
 from support.simulation.upgrade import Upgraded
 
@@ -235,7 +235,7 @@ def settled(broker: Broker) -> bool:
     """Whether the last stage has evaluated the last tick."""
     last = START + (STEPS - 1) * 12 * HOUR
     counts = broker.committed("areas.counts").get(0, [])
-    return bool(counts) and pickle.loads(counts[-1].value or b"").as_of >= last  # noqa: S301 - our own pickles
+    return bool(counts) and _value(counts[-1]).as_of >= last
 
 
 def undisturbed(outcome: Outcome) -> list[Output]:
@@ -258,7 +258,7 @@ def undisturbed(outcome: Outcome) -> list[Output]:
 
 def _value(record: Record) -> Any:
     value = record.value or b""
-    return pickle.loads(value) if value.startswith(b"\x80") else None  # noqa: S301 - our own pickles
+    return unpickled(value) if value.startswith(b"\x80") else None
 
 
 def read(broker: Broker, topic: str) -> list[Any]:

@@ -8,6 +8,7 @@ that of the timeline: the same seed gives the same run.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import selectors
 import threading
@@ -81,10 +82,11 @@ class Baton:
 
 
 class Threads:
-    """Blocking calls of one worker; ``delay`` says how long each step of the broker takes."""
+    """Blocking calls of one worker; they wait while the *gate* is not open, as those of a frozen process do."""
 
-    def __init__(self, gate: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, gate: Callable[[], Awaitable[None]], is_open: Callable[[], bool]) -> None:
         self._gate = gate
+        self._is_open = is_open
         self._batons: dict[int, Baton] = {}
         self._open: set[Baton] = set()
         self.dead = False
@@ -95,9 +97,9 @@ class Threads:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[ValueT] = loop.create_future()
         baton = Baton()
-        thread = threading.Thread(target=self._body, args=(call, baton, done), daemon=True)
         self._open.add(baton)
-        thread.start()
+        # threading.Thread would wait until it has begun, which is two changes of thread for nothing
+        _thread.start_new_thread(self._body, (call, baton, done))
         baton.run()
         return await done
 
@@ -122,12 +124,21 @@ class Threads:
         """On a thread: let *seconds* of virtual time pass."""
         baton = self._batons[threading.get_ident()]
         loop = self._loop()
-        loop.call_later(seconds, lambda: loop.create_task(self._go_on(baton)))
+        loop.call_later(seconds, self._due, baton)
         baton.give_back()
         baton.wait()
 
+    def _due(self, baton: Baton) -> None:
+        if self._is_open():
+            self._run(baton)
+        else:
+            self._loop().create_task(self._go_on(baton))
+
     async def _go_on(self, baton: Baton) -> None:
         await self._gate()
+        self._run(baton)
+
+    def _run(self, baton: Baton) -> None:
         if baton in self._open and not self.dead:
             baton.run()
 
