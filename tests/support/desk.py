@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -73,17 +74,17 @@ class RunningDetector:
         self._clock = max(self._clock + 5_000, time.time_ns() // 1_000_000)
         hour = self._clock - self._clock % HOUR
         named = tuple(Contribution(each, self._clock, ()) for each in incidents)
-        self._send(
-            HourCount(
-                *(0, self._clock, "ACTUAL", REGION, "borough", area, "homicide", hour),
-                *(len(incidents), len(incidents), named),
-            )
+        count = HourCount(
+            *(0, self._clock, "ACTUAL", REGION, "borough", area, "homicide", hour),
+            *(len(incidents), len(incidents), named),
         )
-        self._send(Tick(0, self._clock))
+        self.feed([count, Tick(0, self._clock)])
 
-    def _send(self, value: HourCount | Tick) -> None:
+    def feed(self, values: Iterable[HourCount | Tick]) -> None:
+        """Append to the inbox."""
         inbox = self.settings.catalogue()["detect.inbox"].name
-        self._producer.produce(inbox, self.wire.encode_inbox(value), b"k", 0)
+        for value in values:
+            self._producer.produce(inbox, self.wire.encode_inbox(value), b"k", 0)
         assert self._producer.flush(30) == 0
 
     def alert(self, area: str) -> Alert:

@@ -61,6 +61,7 @@ class NotifierRun:
     settings: Settings
     folder: Path
     routes: Path
+    regions: str = "london"
     wire: Wire = field(default_factory=Wire.builtin)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     sent: list[AlertEvent] = field(default_factory=list)
@@ -76,6 +77,7 @@ class NotifierRun:
             "FIREBREAK_INSTANCE": instance,
             "FIREBREAK_ROUTES": str(self.routes),
             "FIREBREAK_METRICS_BIND": metrics,
+            "FIREBREAK_REGIONS": self.regions,
         }
         with (self.folder / f"{instance}.log").open("ab") as log:
             process = subprocess.Popen(
