@@ -91,3 +91,7 @@ manifests: $(STAMP) ## renew what the catalogue of topics decides for Kubernetes
 .PHONY: subscribe
 subscribe: $(STAMP) ## the subscriber's samples against a real Kafka, and schemas in a real registry
 	$(BIN)/pytest tests/integration/test_subscribe.py tests/integration/test_registry.py
+
+.PHONY: faults-table
+faults-table: $(STAMP) ## the figures of faults.jsonl into docs/reliability.md
+	PYTHONPATH=.:tests $(BIN)/python -m support.faults.table faults.jsonl

@@ -20,6 +20,8 @@ ELSEWHERE = {
     "poison at 1 %": "the row of random kills",
     "duplicates, out of order, late by days": "the row of random kills",
     "the broker is frozen": "the row of partitions",
+    "the broker restarts, clean and hard": "test_ownership, and the row of the full disk",
+    "schema registry dead, unknown schema": "test_bad_input, and the row of Redis, which sees whom workers call",
 }
 """Rows that other tests, or other rows, show in their short form; `make faults` runs all of them."""
 HERE = [name for name in ROWS if name not in ELSEWHERE]

@@ -124,7 +124,7 @@ def bad_link(bench: Bench) -> Figures:
             begun = time.time()
             for weather in (Weather(delay=0.1), Weather(rate=64_000)):
                 proxy.weather = weather
-                time.sleep(bench.last(3, 30))
+                time.sleep(bench.last(2, 30))
                 world.wait_for_clock()
             put_out = _rebalances(world)
             proxy.cut(half=True)

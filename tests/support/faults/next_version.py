@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from typing import Any
 from unittest.mock import patch
 
-from support.simulation.upgrade import NEXT, unwrapped, wrapped
+from support.simulation.upgrade import NEXT, all_unwrapped, wrapped
 
 from streams import cli
 from streams.core.count import Count
 from streams.core.detect import Detect
 from streams.core.enrich import Enrich
-from streams.core.stage import Marker, Row, Stage
+from streams.core.stage import Marker, Row, Rows, Stage
 
 
 def with_other_rows(stage: type[Stage]) -> None:
@@ -27,8 +27,8 @@ def with_other_rows(stage: type[Stage]) -> None:
     def _dirty(self: Any) -> Iterable[Row]:
         return [wrapped(row) for row in dirty(self)]
 
-    def _restore(self: Any, rows: Iterable[Row], marker: Marker | None) -> None:
-        restore(self, [unwrapped(row) for row in rows], marker)
+    def _restore(self: Any, rows: Rows, marker: Marker | None) -> None:
+        restore(self, all_unwrapped(rows), marker)
 
     patch.object(stage, "dirty", _dirty).start()
     patch.object(stage, "restore", _restore).start()

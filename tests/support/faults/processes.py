@@ -100,7 +100,7 @@ def storm(bench: Bench) -> Figures:
         for number in range(2, 4 if bench.short else 16):
             stage = bench.random.choice(STAGES[:2])
             world.add(stage, number, static=False)
-            time.sleep(2.5)
+            time.sleep(bench.last(1.5, 2.5))
             world.stop(f"{stage}-{number}")
             time.sleep(bench.last(0.5, 2.5))
         stormed = time.time()
