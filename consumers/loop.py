@@ -38,7 +38,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, cast
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -77,6 +77,9 @@ _REFUSED = frozenset(
 )
 
 
+Headers: TypeAlias = "Sequence[tuple[str, str | bytes | None]]"
+
+
 class Later(FirebreakError):
     """What a handler needs is away for now: the same records are to be handed over again."""
 
@@ -97,6 +100,7 @@ class Record(NamedTuple):
     timestamp: Millis
     key: bytes | None
     value: bytes | None
+    headers: Headers = ()
 
 
 class Handler:
@@ -274,7 +278,15 @@ class Loop:
             if error is None:
                 _, timestamp = message.timestamp()
                 records.append(
-                    Record(topic, partition, message.offset() or 0, timestamp, message.key(), message.value())
+                    Record(
+                        topic,
+                        partition,
+                        message.offset() or 0,
+                        timestamp,
+                        message.key(),
+                        message.value(),
+                        cast("Headers", message.headers() or ()),
+                    )
                 )
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library names its local codes so
                 self._at_end.add(Place(topic, partition))

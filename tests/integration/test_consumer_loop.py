@@ -144,9 +144,9 @@ def test_two_members_share_the_partitions_and_the_one_left_takes_over(own_topics
     settings = own_topics()
     one, two = Noting(), Noting()
 
-    with running(loop_of(settings, one)):
+    with running(loop_of(settings, one)) as first:
         with running(loop_of(settings, two)) as second:
-            until(lambda: second.caught_up)
+            until(lambda: first.caught_up and second.caught_up)
             for partition in range(4):
                 send(settings, [b"%d" % partition], partition)
             until(lambda: len(one.values) + len(two.values) == 4)
