@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def main() -> int:
     if asked.list:
         sys.stdout.write("".join(f"{name}\n" for name in chosen))
         return 0
+    # workers and brokers must not outlive this process
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     make_archive()
     failed = 0
     with asked.out.open("a", encoding="utf-8") as out:

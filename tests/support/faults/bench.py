@@ -43,6 +43,7 @@ class Bench:
     """Gives the broker that all rows may use who do it no harm; None for one of the bench's own."""
     random: Random = field(init=False)
     _running: ExitStack = field(default_factory=ExitStack)
+    _own: ExitStack = field(default_factory=ExitStack)
     _shared: KafkaCluster | None = None
 
     def __post_init__(self) -> None:
@@ -52,8 +53,13 @@ class Bench:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.clear()
         self._running.close()
         self._shared = None
+
+    def clear(self) -> None:
+        """End the brokers that a row had for itself."""
+        self._own.close()
 
     def kafka(self) -> KafkaCluster:
         """The broker that is not to be harmed."""
@@ -65,11 +71,11 @@ class Bench:
 
     def own_kafka(self, nodes: int = 1, **options: object) -> KafkaCluster:
         """Brokers to be harmed."""
-        return self._running.enter_context(KafkaCluster(nodes, **options))  # type: ignore[arg-type]  # checked there
+        return self._own.enter_context(KafkaCluster(nodes, **options))  # type: ignore[arg-type]  # checked there
 
     def linked_kafka(self, link: int, bind: int | None = None) -> LinkedCluster:
         """One broker that has a second address at port *link*, which leads to its port *bind*."""
-        return self._running.enter_context(LinkedCluster(link, bind))
+        return self._own.enter_context(LinkedCluster(link, bind))
 
     @contextmanager
     def world(self, bootstrap: str | None = None, **options: object) -> Iterator[World]:
@@ -111,6 +117,8 @@ def run(name: str, bench: Bench) -> dict[str, object]:
         raise
     except Exception as error:
         figures = Figures(words=[f"{type(error).__name__}: {error}"])
+    finally:
+        bench.clear()
     return line_of(name, bench.seed, figures, time.monotonic() - begun)
 
 

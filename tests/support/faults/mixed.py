@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -149,6 +150,7 @@ def mixed(bench: Bench, seconds: float, say: Callable[[str], object]) -> Figures
 
 
 def main() -> int:
+    """Run for as long as the command line says."""
     parser = argparse.ArgumentParser(prog="make faults-long", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=None, help="chosen by chance where not given")
@@ -156,6 +158,8 @@ def main() -> int:
     asked = parser.parse_args()
     seed = SystemRandom().randrange(1_000_000) if asked.seed is None else asked.seed
     sys.stdout.write(f"seed {seed}\n")
+    # workers and brokers must not outlive this process
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     make_archive()
     begun = time.monotonic()
     with Bench(seed) as bench:
