@@ -95,3 +95,7 @@ subscribe: $(STAMP) ## the subscriber's samples against a real Kafka, and schema
 .PHONY: faults-table
 faults-table: $(STAMP) ## the figures of faults.jsonl into docs/reliability.md
 	PYTHONPATH=.:tests $(BIN)/python -m support.faults.table faults.jsonl
+
+.PHONY: platform
+platform: ## docker-compose.yml for real: up, healthy, an incident through, down (needs a Docker engine)
+	@deploy/platform.sh

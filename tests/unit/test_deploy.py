@@ -18,7 +18,7 @@ Node: TypeAlias = "dict[str, Node] | list[Node] | str | int | bool | None"
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 STAGES = ("enrich", "count", "detect")
-OURS = ("topics", *STAGES, "observer")
+OURS = ("topics", *STAGES, "observer", "archive")
 
 
 def compose() -> dict[str, dict[str, dict[str, Node]]]:
@@ -70,7 +70,7 @@ def test_workers_start_only_when_kafka_is_healthy_and_the_topics_are_made() -> N
 
     assert waits_for(found["topics"]) == {"kafka": "service_healthy"}
     assert found["topics"]["command"] == ["topics", "apply"]
-    for name in (*STAGES, "observer"):
+    for name in (*STAGES, "observer", "archive"):
         assert waits_for(found[name]) == {"topics": "service_completed_successfully"}
 
 
