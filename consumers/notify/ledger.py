@@ -7,7 +7,7 @@ a step is done wholly or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -134,6 +134,11 @@ class Ledger:
         outcome = on_event(self._rules, self.cases.get(event.alert_id), self.boxes, event, now, waiting)
         self._apply(event.alert_id, outcome, now)
         return outcome.decisions
+
+    def first_told(self, event: AlertEvent, decisions: Sequence[Decision]) -> bool:
+        """Whether *decisions* are the first by which somebody is told of the alert."""
+        case = self.cases.get(event.alert_id)
+        return case is not None and case.number == 1 and any(not isinstance(each, Leave) for each in decisions)
 
     def moved(self, partition: int, offset: int) -> None:
         """The next record of *partition* to take in is that at *offset*."""

@@ -31,6 +31,12 @@ class NotifierMetrics:
             ["decision", "reason"],
             registry=registry,
         )
+        self._alerts = Counter(
+            "firebreak_alerts_told",
+            "Alerts that somebody is told of, by their severity then.",
+            ["severity"],
+            registry=registry,
+        )
         self._delay = Histogram(
             "firebreak_notification_delay_seconds",
             "From the decision to the arrival.",
@@ -70,6 +76,10 @@ class NotifierMetrics:
                 case Leave():
                     kind = "left"
             self._decisions.labels(kind, decision.why).inc()
+
+    def alert_told(self, severity: str) -> None:
+        """Count an alert that somebody is told of for the first time."""
+        self._alerts.labels(severity).inc()
 
     def began(self, delivery: Delivery) -> None:
         """Count an attempt that may be a repeat."""

@@ -238,7 +238,10 @@ class Notifier(Handler):
                     "an event can't be read", partition=record.partition, offset=record.offset, why=str(bad)
                 )
             else:
-                self._metrics.decided(self._ledger.take(event, clock()))
+                decisions = self._ledger.take(event, clock())
+                self._metrics.decided(decisions)
+                if self._ledger.first_told(event, decisions):
+                    self._metrics.alert_told(event.severity)
             self._ledger.moved(record.partition, record.offset + 1)
         self._journal.write(self._ledger.drain())
 

@@ -170,6 +170,7 @@ def test_what_it_does_can_be_measured(run: NotifierRun, mail: MailSink, web: Web
     assert 'firebreak_notification_decisions_total{decision="left",reason="NOT_ACTUAL"} 1.0' in told
     assert 'firebreak_consumer_lag_records{consumer="notifier",topic="alerts.events"} 0.0' in told
     assert "firebreak_alerts_unacknowledged 1.0" in told
+    assert 'firebreak_alerts_told_total{severity="ALERT"} 1.0' in told
     assert page("/readyz").startswith("200")
 
 

@@ -75,6 +75,8 @@ class NotifierRun:
             "FIREBREAK_KAFKA_BROKERS": ",".join(self.settings.kafka.brokers),
             "FIREBREAK_TOPIC_PREFIX": self.settings.topic_prefix,
             "FIREBREAK_INSTANCE": instance,
+            # the shortest that a broker allows, so that a take-over does not have to be waited for
+            "FIREBREAK_SESSION_TIMEOUT": "6s",
             "FIREBREAK_ROUTES": str(self.routes),
             "FIREBREAK_METRICS_BIND": metrics,
             "FIREBREAK_REGIONS": self.regions,
