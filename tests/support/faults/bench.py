@@ -119,7 +119,8 @@ def run(name: str, bench: Bench) -> dict[str, object]:
         figures = Figures(words=[f"{type(error).__name__}: {error}"])
     finally:
         bench.clear()
-    return line_of(name, bench.seed, figures, time.monotonic() - begun)
+    line = line_of(name, bench.seed, figures, time.monotonic() - begun)
+    return line if bench.slack == 1.0 else {**line, "slack": round(bench.slack, 1)}
 
 
 def line_of(name: str, seed: int, figures: Figures, seconds: float) -> dict[str, object]:

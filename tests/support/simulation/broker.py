@@ -18,6 +18,9 @@ from support.simulation.timeline import Killed, Threads
 
 from streams.log import Abortable, Bounds, Fenced, JournalRecord, Retriable, Sent
 
+TOMBSTONES_STAY = 5.0
+"""Seconds; a day on a real broker, and as there longer than any reading."""
+
 
 class Record(NamedTuple):
     """What a reader gets."""
@@ -48,6 +51,8 @@ class Entry:
     value: bytes | None
     transaction: Transaction | None
     mark: bool = False
+    cleaned_at: float | None = None
+    """When compaction first left this as the newest of its key."""
 
 
 class Partition:
@@ -76,15 +81,24 @@ class Partition:
         """Entries from *offset* on."""
         return self.entries[bisect_left(self.entries, offset, key=lambda entry: entry.offset) :]
 
-    def compact(self) -> None:
-        """Keep the newest committed record of each key, and what is not stable yet; tombstones go."""
+    def compact(self, now: float) -> None:
+        """
+        Keep the newest committed record of each key, and what is not stable yet.
+
+        Tombstones go when they have been the newest for a while: whoever reads from the beginning meanwhile, and has
+        seen what they delete, must come by them.
+        """
         stable = self.stable()
         newest = {e.key: e.offset for e in self.entries if e.offset < stable and _visible(e)}
-        self.entries = [
-            e
-            for e in self.entries
-            if e.offset >= stable or (_visible(e) and newest[e.key] == e.offset and e.value is not None)
-        ]
+        kept = []
+        for entry in self.entries:
+            if entry.offset >= stable:
+                kept.append(entry)
+            elif _visible(entry) and newest[entry.key] == entry.offset:
+                entry.cleaned_at = now if entry.cleaned_at is None else entry.cleaned_at
+                if entry.value is not None or now - entry.cleaned_at < TOMBSTONES_STAY:
+                    kept.append(entry)
+        self.entries = kept
 
 
 def _visible(entry: Entry) -> bool:

@@ -226,9 +226,10 @@ def append(broker: Broker, partition: int | None, each: RawNotification | None) 
 
 
 def compact(broker: Broker) -> None:
+    now = asyncio.get_running_loop().time()
     for (topic, _), log in broker.partitions.items():
         if topic.endswith(".journal"):
-            log.compact()
+            log.compact(now)
 
 
 def settled(broker: Broker) -> bool:
