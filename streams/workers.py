@@ -54,7 +54,7 @@ class Workers:
         also: Sequence[str] = (),
     ) -> None:
         self._environment = dict(environment)
-        self._commands = {
+        self._commands: dict[str, tuple[str, ...]] = {
             f"{stage}-{number}": ("worker", "--stage", stage) for stage in STAGES for number in range(1, each + 1)
         }
         self._commands |= {command: (command,) for command in also}

@@ -17,5 +17,6 @@ _MADE = {each.__name__: each for each in (AreaCount, AlertEvent, Alert)}
 def example(name: str) -> Any:
     """``example("Alert.open")`` is the value that ``Alert.open.example.json`` tells of."""
     record = name.partition(".")[0]
-    given = json.loads((AVRO / f"{name}.example.json").read_text("utf-8"))
-    return _MADE[record](**values(shape(record), given))
+    given: Any = json.loads((AVRO / f"{name}.example.json").read_text("utf-8"))
+    made: Any = _MADE[record]
+    return made(**values(shape(record), given))
