@@ -7,7 +7,7 @@ name in UTF-8 and its value MessagePack; the marker has a key that no row can ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import cast
 
 import msgspec
@@ -39,16 +39,37 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         return cast("Marker", self.stage)
 
 
+class LazyRows(MutableMapping[str, RowValue]):
+    """Rows of a journal by key, kept as bytes until they are looked at."""
+
+    def __init__(self, rows: dict[bytes, bytes]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(bytes.decode, self._rows)
+
+    def __getitem__(self, key: str) -> RowValue:
+        return decode_row(self._rows[key.encode()])
+
+    def __setitem__(self, key: str, value: RowValue) -> None:
+        self._rows[key.encode()] = encode_row(value)
+
+    def __delitem__(self, key: str) -> None:
+        del self._rows[key.encode()]
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """What a journal partition holds: the newest value of every row, and the newest marker (None if never written)."""
 
     rows: Mapping[bytes, bytes]
     position: Position | None
 
-    def decoded(self) -> Iterator[Row]:
-        """The rows, as their stage made them."""
-        for key, value in self.rows.items():
-            yield Row(key.decode(), decode_row(value))
+    def lazily(self) -> LazyRows:
+        """The rows as their stage made them, each decoded when it is looked at."""
+        return LazyRows(dict(self.rows))
 
 
 _position_decoder = msgspec.msgpack.Decoder(Position)

@@ -58,6 +58,8 @@ _READING = {
     "enable.partition.eof": True,
     "fetch.message.max.bytes": 4_000_000,
     "queued.min.messages": 100_000,
+    # while we fall behind it pauses; by itself for a second, in which we have long caught up
+    "fetch.queue.backoff.ms": 5,
     "fetch.wait.max.ms": 20,
     "socket.timeout.ms": REQUEST_TIMEOUT_MS,
     "log_level": 3,

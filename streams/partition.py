@@ -211,15 +211,15 @@ def _restored(spec: StageSpec, number: int, log: Log, producer: Producer, still_
     bounds = _patiently(lambda: log.bounds(spec.input, number), still_mine)
     position = snapshot.position
     if position is None:
-        stage.restore((), None)
+        stage.restore({}, None)
         return Partition(spec, number, edge, producer, Restored(bounds.beginning, None, 0))
     _refuse(spec, number, position, stage, bounds)
     renew = stage.older_rows.get(position.row_format)
     if renew is not None:
-        renewed = [renew(row) for row in snapshot.decoded()]
-        stage.restore(renewed, position.marker())
+        renewed = [renew(Row(*each)) for each in snapshot.lazily().items()]
+        stage.restore({key: value for key, value in renewed if value is not None}, position.marker())
         return Partition(spec, number, edge, producer, Restored(position.next, None, len(renewed), renewed))
-    stage.restore(snapshot.decoded(), position.marker())
+    stage.restore(snapshot.lazily(), position.marker())
     written = encode_position(position.row_format, position.next, position.partitions, position.marker())
     return Partition(spec, number, edge, producer, Restored(position.next, written, len(snapshot.rows)))
 

@@ -25,7 +25,7 @@ from schemas.events import (
     Tick,
 )
 from streams.core.align import Alignment, Closed
-from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, RowValue
+from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
 
 INBOX = "detect.inbox"
 TICK_KEY = "tick"
@@ -86,7 +86,8 @@ class Count:
         self._inbox_partitions = inbox_partitions
         self._waiting: Alignment[Incident] = Alignment(raw_partitions)
         self._days: dict[_Cell, dict[Millis, _Hour]] = {}
-        self._cold: dict[str, RowValue] = {}
+        self._cold: Rows = {}
+        """Days of an earlier owner that nothing was counted in since."""
         self._changed: set[tuple[_Cell, Millis]] = set()
         self._dirty: set[_Cell] = set()
 
@@ -187,9 +188,9 @@ class Count:
         """Read again from the first record that still waits for its tick."""
         return self._waiting.resume_at(next_offset)
 
-    def restore(self, rows: Iterable[Row], marker: Marker | None) -> None:
+    def restore(self, rows: Rows, marker: Marker | None) -> None:
         """Take over the days, and what had been folded, of an earlier owner."""
-        self._cold.update((key, value) for key, value in rows if value is not None)
+        self._cold = rows
         if marker is not None:
             self._waiting.restore(
                 cast("int", marker["done"]), cast("list[int]", marker["folded"]), cast("list[int]", marker["boundary"])

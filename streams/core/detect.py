@@ -35,7 +35,7 @@ from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
 from streams.core.orders import Orders, silence_refused, tie
 from streams.core.sentinel import SentinelWatch
-from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, RowValue
+from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
 from streams.core.thresholds import StandingBudget
 from streams.core.watch import UnitWatch
 
@@ -346,13 +346,11 @@ class Detect:
         """Read again from the first count that still waits for its tick."""
         return self._waiting.resume_at(next_offset)
 
-    def restore(self, rows: Iterable[Row], marker: Marker | None) -> None:
+    def restore(self, rows: Rows, marker: Marker | None) -> None:
         """Take over models, hours, alerts, silences and calibrations of an earlier owner."""
         models: dict[Key, list[tuple[str, RowValue]]] = {}
         late: list[Row] = []
-        for key, value in rows:
-            if value is None:
-                continue
+        for key, value in rows.items():
             kind, _, rest = key.partition("|")
             if kind == "model":
                 region, level, group, name = rest.split("|", 3)
@@ -369,8 +367,8 @@ class Detect:
         for unit, state in models.items():
             watch = self._watch(unit, self._clock - self._clock % HOUR, self._clock)
             watch.model.restore(cast("list[ModelRow]", state))
-        for key, value in late:
-            self._restore(key, cast("RowValue", value))
+        for name, kept in late:
+            self._restore(name, cast("RowValue", kept))
 
     def _restore(self, key: str, value: RowValue) -> None:
         kind, first, *rest = key.split("|")

@@ -27,7 +27,7 @@ from schemas.events import (
     Tense,
     TimeRule,
 )
-from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, RowValue
+from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
 from streams.core.taxonomy import Classification
 from streams.core.validate import Refused, event_time, has_content, refuse_coordinates, refuse_times
 
@@ -131,7 +131,9 @@ class Enrich:
         self._enriched_partitions = enriched_partitions
         self._tick_period = tick_period
         self._counted = counted
-        self._rows: dict[str, _Row | RowValue] = {}
+        self._rows: dict[str, _Row] = {}
+        self._cold: Rows = {}
+        """Rows of an earlier owner that nothing was told about since."""
         self._dirty: set[str] = set()
         self._clock: Millis = 0
         self.accepted = 0
@@ -162,7 +164,11 @@ class Enrich:
 
     def _known(self, identity: str) -> _Row | None:
         row = self._rows.get(identity)
-        return row if row is None or type(row) is _Row else _row(row)
+        if row is None:
+            kept = self._cold.pop(identity, None)
+            if kept is not None:
+                row = self._rows[identity] = _row(kept)
+        return row
 
     def _step(self, row: _Row | None, notification: Notification, received_at: Millis) -> _Row | Refused:
         revision = notification.revision
@@ -288,16 +294,16 @@ class Enrich:
             "accepted": self.accepted,
             "duplicates": self.duplicates,
             "rejected": self.rejected,
-            "incidents": len(self._rows),
+            "incidents": len(self._rows) + len(self._cold),
         }
 
     def resume_at(self, next_offset: int) -> int:
         """Go on where the last record was taken in."""
         return next_offset
 
-    def restore(self, rows: Iterable[Row], marker: Marker | None) -> None:
+    def restore(self, rows: Rows, marker: Marker | None) -> None:
         """Take over the incidents and totals of an earlier owner."""
-        self._rows.update((identity, value) for identity, value in rows if value is not None)
+        self._cold = rows
         if marker is not None:
             self._clock = cast("int", marker["clock"])
             self.accepted = cast("int", marker["accepted"])

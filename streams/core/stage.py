@@ -6,7 +6,7 @@ A stage knows no broker and no clock. It runs the same under Faust, in a replay,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -52,6 +52,9 @@ class Row(NamedTuple):
     value: RowValue | None
 
 
+Rows = MutableMapping[str, RowValue]
+"""Rows by key; a value may be decoded only when it is looked at."""
+
 Renew = Callable[[Row], Row]
 """A row of an older format as it is now."""
 
@@ -83,6 +86,10 @@ class Stage(Protocol):
         """Offset from which input must be read again after a restore; never above *next_offset*."""
         ...
 
-    def restore(self, rows: Iterable[Row], marker: Marker | None) -> None:
-        """Take over rows and marker of an earlier owner; called once, before the first ``apply``."""
+    def restore(self, rows: Rows, marker: Marker | None) -> None:
+        """
+        Take over rows and marker of an earlier owner; called once, before the first ``apply``.
+
+        *rows* are the stage's from now on; what it leaves in them until it is needed costs nothing before.
+        """
         ...

@@ -25,13 +25,13 @@ def enriched(arrivals: Iterable[Arrival], region: Region, **environ: str) -> Ite
     offset = 0
     for number, arrival in enumerate(arrivals):
         outputs: list[Output] = []
-        edge.feed([_raw(number, arrival)], outputs)
+        edge.feed([raw_record(number, arrival)], outputs)
         for sent in map(edge.encode, outputs):
             if sent.topic == catalogue["incidents.enriched"].name:
                 yield Record("incidents.enriched", 0, offset, arrival.known_at_ms, sent.key, sent.value)
                 offset += 1
 
 
-def _raw(offset: int, arrival: Arrival) -> Record:
+def raw_record(offset: int, arrival: Arrival) -> Record:
     key, value = arrival.notification.incident_id.encode(), WIRE.encode_notification(arrival.notification)
     return Record("incidents.raw", 0, offset, arrival.known_at_ms, key, value)

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 from streams.batch import RawRecord
-from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Stage
+from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, Stage
 from streams.edge import Fed
 from streams.log import Sent
 
@@ -44,9 +44,8 @@ class Tally:
     def resume_at(self, next_offset: int) -> int:
         return next_offset
 
-    def restore(self, rows: Iterable[Row], marker: Marker | None) -> None:
-        for key, value in rows:
-            assert value is not None
+    def restore(self, rows: Rows, marker: Marker | None) -> None:
+        for key, value in rows.items():
             count = value[0]
             assert isinstance(count, int)
             self.counts[key] = count

@@ -124,7 +124,7 @@ def _by_arrival(incident: object) -> int:
 
 
 def _forgets_totals_and_clock(self: enrich.Enrich, rows: Any, _marker: Any) -> None:
-    self._rows.update((identity, value) for identity, value in rows if value is not None)
+    self._cold = rows
 
 
 def _no_commands_or_clock(self: detect.Detect, rows: Any, marker: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from streams.core.stage import Marker, Output, Record, Renew, Row, Stage
+from streams.core.stage import Marker, Output, Record, Renew, Row, Rows, Stage
 
 NEXT = 2
 
@@ -21,6 +21,12 @@ def unwrapped(row: Row) -> Row:
     mark, value = row.value
     assert mark == "next", f"{row} is of an older format"
     return Row(row.key, value)  # type: ignore[arg-type]  # as it was wrapped
+
+
+def all_unwrapped(rows: Rows) -> Rows:
+    """All rows of the next version as the stage knows them."""
+    known = [unwrapped(Row(*each)) for each in rows.items()]
+    return {key: value for key, value in known if value is not None}
 
 
 class Upgraded:
@@ -44,5 +50,5 @@ class Upgraded:
     def resume_at(self, next_offset: int) -> int:
         return self._stage.resume_at(next_offset)
 
-    def restore(self, rows: Iterable[Row], marker: Marker | None) -> None:
-        self._stage.restore([unwrapped(row) for row in rows], marker)
+    def restore(self, rows: Rows, marker: Marker | None) -> None:
+        self._stage.restore(all_unwrapped(rows), marker)

@@ -29,7 +29,6 @@ from schemas.events import (
 from streams.core.alert import AlertState
 from streams.core.desk import Silence
 from streams.core.links import Links
-from streams.core.stage import Row
 
 
 def the_alert(town: Town) -> AlertState:
@@ -264,7 +263,7 @@ def test_links_survive_a_restart_after_every_step() -> None:
         for key, value in restarted.stage.dirty():
             rows[key] = msgspec.msgpack.decode(msgspec.msgpack.encode(value))
         marker, restarted.stage = restarted.stage.marker(), detect()
-        restarted.stage.restore([Row(key, value) for key, value in rows.items() if value is not None], marker)
+        restarted.stage.restore({key: value for key, value in rows.items() if value is not None}, marker)
 
     assert restarted.outputs == undisturbed.outputs
     assert {"LINKED", "UNLINKED", "REFUSED", "PLANNED"} <= {event.kind for event in undisturbed.events}

@@ -22,7 +22,6 @@ from schemas.events import (
     Tick,
 )
 from streams.core.detect import Detect
-from streams.core.stage import Row
 
 
 def test_a_spike_opens_one_alert_in_its_area_and_the_alert_names_its_incidents() -> None:
@@ -169,7 +168,7 @@ def test_a_stage_restored_from_its_rows_sends_what_the_undisturbed_one_sends() -
         cut(town.stage)
         marker = town.stage.marker()
         stage = detect()
-        stage.restore([Row(key, value) for key, value in rows.items()], marker)
+        stage.restore(dict(rows), marker)
         return stage
 
     for hours, extra in _phases():

@@ -15,7 +15,7 @@ from schemas.events import HOUR, HourCount, Incident, Kind
 from streams.core.count import Count, RegionRoute
 from streams.core.enrich import Enrich, RawNotification
 from streams.core.pipeline import Pipeline
-from streams.core.stage import OLDER_ROWS, Output, Record, Row, Stage
+from streams.core.stage import OLDER_ROWS, Output, Record, Stage
 
 ROUTES = {"R": RegionRoute("borough", "ward", 0)}
 
@@ -142,7 +142,7 @@ class Restarting:
         self._log.append(record)
         if next(self._lose, False):
             self._stage = self._make()
-            self._stage.restore([Row(k, v) for k, v in self._rows.items()], self._marker)
+            self._stage.restore(dict(self._rows), self._marker)
             for again in self._log[self._next : -1]:
                 assert not list(self._stage.apply(again)), "what was cut is never sent again"
         outputs = list(self._stage.apply(record))
