@@ -147,8 +147,10 @@ def web_sink() -> Iterator[WebSink]:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", "0")
+            said = b"{}" if status == 200 else b""
+            self.send_header("content-length", str(len(said)))
             self.end_headers()
+            self.wfile.write(said)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             """Log nothing."""

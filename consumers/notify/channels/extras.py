@@ -12,6 +12,9 @@ from consumers.notify.message import FIRST_LINE
 from schemas.environment import Secret
 from schemas.errors import UsageError
 
+CALL_WITHIN = 10
+"""Seconds that GOV.UK Notify has for an answer."""
+
 
 class _NotifyClient(Protocol):
     """The two calls of GOV.UK Notify's client that are made here."""
@@ -97,7 +100,7 @@ def govuk_notify(secret: Secret, template: str, medium: str, url: str) -> GovukN
     if medium not in {"email", "sms"}:
         raise UsageError(f"medium of GOV.UK Notify is {medium!r}, neither email nor sms")
     module = _library("notifications_python_client.notifications", "govuk")
-    options = {"base_url": url} if url else {}
+    options: dict[str, str | int] = {"timeout": CALL_WITHIN, **({"base_url": url} if url else {})}
     client = cast("_NotifyClient", module.NotificationsAPIClient(secret.reveal().strip(), **options))  # type: ignore[attr-defined]  # an extra
     return GovukNotify(client=client, template=template, medium=medium)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
@@ -21,11 +22,12 @@ from consumers.notify.channels import email, http
 from consumers.notify.channels.alertmanager import Alertmanager, AlertmanagerWebhook
 from consumers.notify.channels.base import Delivered, Later, Parcel, Refused
 from consumers.notify.channels.email import Mailer
-from consumers.notify.channels.extras import Apprise, GovukNotify
+from consumers.notify.channels.extras import Apprise, GovukNotify, apprise, govuk_notify
 from consumers.notify.channels.files import Console, File
 from consumers.notify.channels.webhook import Webhook, signature
 from consumers.notify.message import Composer, Subject
 from schemas.environment import Secret
+from schemas.errors import UsageError
 
 COMPOSER = Composer(Gazetteer({}), "https://x/{alert_id}")
 
@@ -337,6 +339,54 @@ def test_what_gov_uk_notify_answers_decides_whether_to_try_again(
 
     assert isinstance(result, expected)
     assert getattr(result, "unsure", None) is unsure
+
+
+GOVUK_KEY = Secret("desk-" + "1" * 8 + "-1111-1111-1111-" + "1" * 12 + "-" + "2" * 8 + "-2222-2222-2222-" + "2" * 12)
+
+
+def test_gov_uk_notifys_own_client_is_understood(web: WebSink) -> None:
+    channel = govuk_notify(GOVUK_KEY, "t", "email", f"http://127.0.0.1:{web.port}")
+
+    told = channel.send(parcel())
+    web.answers.append((400, {}))
+    refused = channel.send(parcel())
+    web.answers.append((503, {}))
+    later = channel.send(parcel())
+
+    ((path, posted),) = web.posts
+    assert (told, path) == (Delivered(), "/v2/notifications/email")
+    assert posted["personalisation"]["first_line"] == parcel().text.first_line
+    assert posted["email_address"] == "ana@x.org"
+    assert isinstance(refused, Refused)
+    assert isinstance(later, Later)
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+def test_apprise_itself_is_understood(web: WebSink) -> None:
+    channel = apprise(Secret(f"json://127.0.0.1:{web.port}/chat\n"))
+
+    told = channel.send(parcel())
+    web.answers.append((500, {}))
+    later = channel.send(parcel())
+
+    ((path, posted),) = web.posts
+    assert (told, path) == (Delivered(), "/chat")
+    assert posted["title"] == parcel().text.first_line
+    assert isinstance(later, Later)
+    assert later.unsure
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+def test_an_address_that_apprise_does_not_know_is_named_by_its_line() -> None:
+    with pytest.raises(UsageError, match="line 2"):
+        apprise(Secret("json://x\nnonsense"))
+
+
+def test_a_way_whose_library_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "notifications_python_client.notifications", None)
+
+    with pytest.raises(UsageError, match=r"pip install 'firebreak-streams\[govuk\]'"):
+        govuk_notify(GOVUK_KEY, "t", "email", "")
 
 
 @pytest.mark.parametrize(("told", "expected"), [(True, Delivered), (False, Later)])

@@ -128,7 +128,11 @@ def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: str, why: str) -
             {"mail": {"kind": "email", "server": "m", "sender": "f@x", "security": "plain", "user": "f"}},
             "read by all",
         ),
-        ("", {"mail": {"kind": "govuk", "key_file": "hub.secret", "template": "t"}}, "firebreak-streams\\[govuk\\]"),
+        (
+            "",
+            {"mail": {"kind": "govuk", "key_file": "hub.secret", "template": "t", "medium": "fax"}},
+            "neither email nor",
+        ),
     ],
 )
 def test_a_channel_that_can_not_work_is_refused_by_name(
