@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 
+import redis
 from support.faults.bench import RESTART_WITHIN, Bench, NotHere, row
 from support.faults.world import Figures, World
 from support.redis import NoRedis, RedisServer
@@ -46,6 +48,16 @@ def look(world: World, seconds: float) -> set[int]:
     return seen
 
 
+def _fill(server: RedisServer) -> None:
+    """Leave no room: whoever writes is refused."""
+    with redis.Redis.from_url(server.url) as client:
+        for number in itertools.count():
+            try:
+                client.set(f"filler-{number}", b"x" * 100_000)
+            except redis.OutOfMemoryError:
+                return
+
+
 @row("Redis dead, frozen, full, emptied")
 def redis_faults(bench: Bench) -> Figures:
     """The stages go on as if it were not there; for them it is not."""
@@ -62,6 +74,7 @@ def redis_faults(bench: Bench) -> Figures:
         server.kill()
         seen |= look(world, bench.last(1, 6))
         server.start()
+        _fill(server)
         seen |= look(world, bench.last(1, 6))
         figures = world.finish()
         figures.silence_s = world.gap(begun)

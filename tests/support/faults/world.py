@@ -333,7 +333,8 @@ class World:
         with self._lock:
             process.wanted = False
             running = process.running
-        assert running is not None
+        if running is None:
+            return process.codes[-1]
         running.terminate()
         return running.wait(within)
 
