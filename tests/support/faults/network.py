@@ -21,7 +21,7 @@ INSIDE = "FIREBREAK_TEST_NAMESPACE"
 """Set in the process that runs in a network of its own."""
 PARTITION = "partition between workers and broker"
 ROOT = Path(__file__).parents[3]
-FOUND_DEAD_WITHIN = 60.0
+FOUND_DEAD_WITHIN = 75.0
 """Seconds until one worker alone has found all its connections dead whose other end is gone without a word."""
 SHORT_SESSION = {"FIREBREAK_SESSION_TIMEOUT": "6s", "FIREBREAK_HEARTBEAT": "1s"}
 
