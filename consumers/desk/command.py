@@ -2,117 +2,31 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
-import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 from rich.console import Console
 
 from consumers.commands import Commands
 from consumers.desk import words
-from consumers.desk.board import OPEN, alerts, chosen, events, in_order, silences
-from consumers.gazetteer import Gazetteer
-from schemas import registry
-from schemas.environment import DURATION
+from consumers.desk.board import OPEN, alerts, events, in_order, silences
+from consumers.desk.place import Place, Until, Wrapped, asking, here, now, place_of
 from schemas.errors import FirebreakError
 from schemas.events import DAY, Alert, AlertEvent, AlertKind, Command, CommandKind, Millis
-from schemas.jsonform import alert_event_json, instant, iso
-from schemas.settings import Settings, from_env
+from schemas.jsonform import alert_event_json, iso
 from schemas.silence import Scope, preview
-from schemas.wire import Wire
 
 PREVIEWED: Millis = 7 * DAY
 OUTCOMES = ("real", "duplicate", "data_error", "planned_event")
 ACTIONS = ("visit", "youth_work", "licensing", "hospital_navigator", "information_only", "enforcement", "none")
 LEVELS = ("WATCH", "ALERT", "CRITICAL")
 
-Wrapped = TypeVar("Wrapped", bound=Callable[..., object])
-
 
 class Refused(FirebreakError):
     """The detector did not obey; the text is its reason."""
-
-
-class Until(click.ParamType):
-    """An end: so long from now, ``2h``, or an ISO 8601 time with a zone."""
-
-    name = "duration or time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Millis:
-        """Parse the text."""
-        text = str(value)
-        try:
-            return _now() + int(DURATION.parse(text).total_seconds() * 1000)
-        except ValueError:
-            pass
-        try:
-            return instant(text)
-        except ValueError:
-            self.fail(f"{text!r} is no end: write 2h, 3d or 2026-01-31T06:00:00Z", param, ctx)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the log is, who asks, and how to answer."""
-
-    settings: Settings
-    actor: str
-    as_json: bool
-    patience: float
-
-    @property
-    def wire(self) -> Wire:
-        """The codecs."""
-        return registry.wire(self.settings)
-
-    @property
-    def gazetteer(self) -> Gazetteer:
-        """Names and local times."""
-        return Gazetteer.load(self.settings.regions)
-
-    def alert(self, begun: str) -> Alert:
-        """The alert whose id begins so."""
-        return chosen(alerts(self.settings, self.wire), begun)
-
-
-def _now() -> Millis:
-    return time.time_ns() // 1_000_000
-
-
-def _here(command: Wrapped) -> Wrapped:
-    for option in (
-        click.option("--broker", metavar="HOST:PORT", help="Broker, instead of FIREBREAK_KAFKA_BROKERS."),
-        click.option("--prefix", metavar="NAME", help="First part of topic names, instead of FIREBREAK_TOPIC_PREFIX."),
-        click.option("--json", "as_json", is_flag=True, help="JSON instead of words."),
-    ):
-        command = option(command)
-    return command
-
-
-def _asking(command: Wrapped) -> Wrapped:
-    for option in (
-        click.option("--as", "actor", metavar="NAME", help="Who asks; who is logged in if not given."),
-        click.option("--wait", "patience", type=click.FloatRange(1), default=30.0, show_default=True, help="Seconds."),
-    ):
-        command = option(command)
-    return _here(command)
-
-
-def _place(
-    broker: str | None, prefix: str | None, *, as_json: bool, actor: str | None = None, patience: float = 30.0
-) -> Place:
-    settings = from_env(os.environ)
-    if broker:
-        settings = replace(settings, kafka=replace(settings.kafka, brokers=tuple(broker.split(","))))
-    if prefix:
-        settings = replace(settings, topic_prefix=prefix)
-    return Place(settings, actor or getpass.getuser(), as_json, patience)
 
 
 @click.group("alerts")
@@ -123,7 +37,7 @@ def alerts_group() -> None:
 @alerts_group.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also what is over.")
 @click.option("--region", help="Only of this region.")
-@_here
+@here
 def list_command(everything: bool, region: str | None, broker: str | None, prefix: str | None, as_json: bool) -> None:
     """
     List the alerts that are open, worst first.
@@ -132,7 +46,7 @@ def list_command(everything: bool, region: str | None, broker: str | None, prefi
     Example:
       firebreak alerts list --all
     """  # noqa: D301 - \b keeps click from filling the example
-    place = _place(broker, prefix, as_json=as_json)
+    place = place_of(broker, prefix, as_json=as_json)
     known = in_order(alerts(place.settings, place.wire).values())
     shown = [
         each for each in known if (everything or each.status in OPEN) and (region is None or each.region == region)
@@ -147,7 +61,7 @@ def list_command(everything: bool, region: str | None, broker: str | None, prefi
 
 @alerts_group.command("show")
 @click.argument("alert_id")
-@_here
+@here
 def show_command(alert_id: str, broker: str | None, prefix: str | None, as_json: bool) -> None:
     """
     Show one alert and all that happened to it; the beginning of its id is enough.
@@ -156,7 +70,7 @@ def show_command(alert_id: str, broker: str | None, prefix: str | None, as_json:
     Example:
       firebreak alerts show 3f9c2a7b
     """  # noqa: D301 - same
-    place = _place(broker, prefix, as_json=as_json)
+    place = place_of(broker, prefix, as_json=as_json)
     alert = place.alert(alert_id)
     happened = [event for event in events(place.settings, place.wire) if event.alert_id == alert.alert_id]
     if as_json:
@@ -172,7 +86,7 @@ def show_command(alert_id: str, broker: str | None, prefix: str | None, as_json:
 @alerts_group.command("ack")
 @click.argument("alert_id")
 @click.option("--severity", type=click.Choice(LEVELS), help="The one you saw; refused if it is another by now.")
-@_asking
+@asking
 def ack_command(alert_id: str, severity: str | None, **options: str) -> None:
     """Acknowledge an alert: you have it."""
     _on_alert(options, alert_id, CommandKind.ACKNOWLEDGE, severity_seen=severity or "")
@@ -181,7 +95,7 @@ def ack_command(alert_id: str, severity: str | None, **options: str) -> None:
 @alerts_group.command("assign")
 @click.argument("alert_id")
 @click.argument("assignee")
-@_asking
+@asking
 def assign_command(alert_id: str, assignee: str, **options: str) -> None:
     """Give an alert to somebody."""
     _on_alert(options, alert_id, CommandKind.ASSIGN, assignee=assignee)
@@ -190,7 +104,7 @@ def assign_command(alert_id: str, assignee: str, **options: str) -> None:
 @alerts_group.command("note")
 @click.argument("alert_id")
 @click.argument("text")
-@_asking
+@asking
 def note_command(alert_id: str, text: str, **options: str) -> None:
     """Write a note on an alert."""
     _on_alert(options, alert_id, CommandKind.NOTE, text=text)
@@ -199,7 +113,7 @@ def note_command(alert_id: str, text: str, **options: str) -> None:
 @alerts_group.command("snooze")
 @click.argument("alert_id")
 @click.option("--for", "until", type=Until(), required=True, help="How long, or until when.")
-@_asking
+@asking
 def snooze_command(alert_id: str, until: Millis, **options: str) -> None:
     """Hear nothing more of an alert for a while, unless it grows worse."""
     _on_alert(options, alert_id, CommandKind.SNOOZE, until=until)
@@ -210,7 +124,7 @@ def snooze_command(alert_id: str, until: Millis, **options: str) -> None:
 @click.option("--outcome", type=click.Choice(OUTCOMES), required=True, help="What it was.")
 @click.option("--action", type=click.Choice(ACTIONS), required=True, help="What was done.")
 @click.option("--note", "text", default="", help="More about it.")
-@_asking
+@asking
 def close_command(alert_id: str, outcome: str, action: str, text: str, **options: str) -> None:
     """
     Close an alert with what it was and what was done.
@@ -224,7 +138,7 @@ def close_command(alert_id: str, outcome: str, action: str, text: str, **options
 
 @alerts_group.command("reopen")
 @click.argument("alert_id")
-@_asking
+@asking
 def reopen_command(alert_id: str, **options: str) -> None:
     """Open an alert again that was closed."""
     _on_alert(options, alert_id, CommandKind.REOPEN)
@@ -233,7 +147,7 @@ def reopen_command(alert_id: str, **options: str) -> None:
 @alerts_group.command("link")
 @click.argument("alert_id")
 @click.argument("incidents", nargs=-1, required=True)
-@_asking
+@asking
 def link_command(alert_id: str, incidents: tuple[str, ...], **options: str) -> None:
     """
     Make one event of two incidents, or more: they count once, as the first.
@@ -248,7 +162,7 @@ def link_command(alert_id: str, incidents: tuple[str, ...], **options: str) -> N
 @alerts_group.command("unlink")
 @click.argument("alert_id")
 @click.argument("incidents", nargs=-1, required=True)
-@_asking
+@asking
 def unlink_command(alert_id: str, incidents: tuple[str, ...], **options: str) -> None:
     """Make incidents events of their own again."""
     _on_alert(options, alert_id, CommandKind.UNLINK, incidents=incidents)
@@ -264,7 +178,7 @@ def _scope(command: Wrapped) -> Wrapped:
         click.option("--preview", "only_preview", is_flag=True, help="Say what it would have hidden; change nothing."),
     ):
         command = option(command)
-    return _asking(command)
+    return asking(command)
 
 
 @alerts_group.command("silence")
@@ -310,7 +224,7 @@ def plan_command(
 @alerts_group.command("unsilence")
 @click.argument("silence_id")
 @click.option("--region", default="london", show_default=True)
-@_asking
+@asking
 def unsilence_command(silence_id: str, region: str, **options: str) -> None:
     """End a silence or a planned event now."""
     place = _place_of(options)
@@ -318,11 +232,11 @@ def unsilence_command(silence_id: str, region: str, **options: str) -> None:
 
 
 @alerts_group.command("silences")
-@_here
+@here
 def silences_command(broker: str | None, prefix: str | None, as_json: bool) -> None:
     """List silences and planned events that are not over."""
-    place = _place(broker, prefix, as_json=as_json)
-    found = silences(events(place.settings, place.wire), _now())
+    place = place_of(broker, prefix, as_json=as_json)
+    found = silences(events(place.settings, place.wire), now())
     if as_json:
         told = [{**asdict(each), "since": iso(each.since), "until": iso(each.until)} for each in found]
         click.echo(json.dumps(told))
@@ -333,7 +247,7 @@ def silences_command(broker: str | None, prefix: str | None, as_json: bool) -> N
 
 
 def _place_of(options: dict[str, str]) -> Place:
-    return _place(
+    return place_of(
         options["broker"],
         options["prefix"],
         as_json=bool(options["as_json"]),
@@ -343,7 +257,7 @@ def _place_of(options: dict[str, str]) -> Place:
 
 
 def _command(place: Place, kind: CommandKind, region: str) -> Command:
-    return Command(uuid.uuid4().hex, kind, region, "", place.actor, _now())
+    return Command(uuid.uuid4().hex, kind, region, "", place.actor, now())
 
 
 def _on_alert(options: dict[str, str], alert_id: str, kind: CommandKind, **given: object) -> None:
@@ -372,7 +286,7 @@ def _hush(
 
 
 def _preview(place: Place, scope: Scope) -> None:
-    hidden = preview(scope, events(place.settings, place.wire, _now() - PREVIEWED))
+    hidden = preview(scope, events(place.settings, place.wire, now() - PREVIEWED))
     alert_ids = {event.alert_id for event in hidden}
     if place.as_json:
         click.echo(json.dumps({"alerts": len(alert_ids), "events": [event.event_id for event in hidden]}))
