@@ -94,6 +94,40 @@ def test_a_frozen_worker_that_wakes_up_harms_nothing(tally: Callable[..., TallyR
     assert run.outputs() == run.expected()
 
 
+def joined_and_left(run: TallyRun, variant: str = "") -> None:
+    """While records flow, another worker takes a partition from the first one, works on it and hands it back, twice."""
+    run.start("stays", variant=variant)
+    run.wait(lambda: owned(run, "stays") == 2)
+    for _ in range(2):
+        run.send(2_000, together=20)
+        before = committed(run, "guest") if run.log_of("guest").exists() else 0
+        run.start("guest")
+        run.wait(lambda: owned(run, "guest") == owned(run, "stays") == 1)
+        run.send(2_000, together=20)
+        run.wait_told("guest", "committed", before + 1)
+        assert run.stop("guest") == 0
+        run.wait(lambda: owned(run, "stays") == 2)
+    run.send(2_000, together=20)
+
+
+def test_a_partition_that_comes_back_goes_on_with_what_the_other_owner_made_of_it(
+    tally: Callable[..., TallyRun],
+) -> None:
+    run = tally(2)
+
+    joined_and_left(run)
+
+    assert run.outputs() == run.expected()
+
+
+def test_memory_kept_over_a_rebalance_is_found(tally: Callable[..., TallyRun]) -> None:
+    run = tally(2)
+
+    joined_and_left(run, "memory")
+
+    assert run.outputs() != run.expected()
+
+
 def test_of_two_workers_with_one_name_one_says_so_and_ends(tally: Callable[..., TallyRun]) -> None:
     run = tally(2)
     started(run, "a")

@@ -1,7 +1,8 @@
 """
 A worker of the small stage, for tests of the transport alone: ``python -m support.tally_worker '{"run": "x", …}'``.
 
-``variant`` is "" or one of VARIANTS. What happens is told on stderr, one JSON object a line.
+``variant`` is "", one of VARIANTS, "unknown versions", or "memory". What happens is told on stderr, one JSON object a
+line.
 """
 
 from __future__ import annotations
@@ -98,6 +99,21 @@ def unknown_versions() -> None:
     selftest.KNOWN = {"aiokafka": "0.0.1"}  # type: ignore[assignment]  # a planted difference
 
 
+class Remembering:
+    """Memory kept over a rebalance: a partition that comes back finds the state that it left, not what others made."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._edges: dict[int, TallyEdge] = {}
+
+    def __call__(self, partition: int) -> TallyEdge:
+        if partition not in self._edges:
+            self._edges[partition] = TallyEdge(partition, self._topic)
+        else:
+            self._edges[partition].tally.restore = lambda *_: None  # type: ignore[method-assign]  # planted
+        return self._edges[partition]
+
+
 def losing(numbers: Iterable[int]) -> None:
     """The commits of these numbers are lost, as where the broker gave a transaction up."""
     commit, lost, begun = KafkaProducer.commit, frozenset(numbers), count(1)
@@ -125,17 +141,18 @@ def main(given: str) -> None:
     scheme = "firebreak"
     if variant == "unknown versions":
         unknown_versions()
-    elif variant:
+    elif variant in VARIANTS:
         TRANSPORTS.aliases[variant] = VARIANTS[variant]
         scheme = variant
     losing(asked.get("losing", ()))
+    remembering = Remembering(f"{run}.out")
     spec = StageSpec(
         name="tally",
         input=f"{run}.in",
         journal=f"{run}.journal",
         transactional_prefix=run,
         partitions={"in": partitions},
-        edge_for=lambda partition: TallyEdge(partition, f"{run}.out"),
+        edge_for=remembering if variant == "memory" else lambda partition: TallyEdge(partition, f"{run}.out"),
     )
     ownership = Ownership(
         spec,
