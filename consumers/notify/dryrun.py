@@ -56,6 +56,7 @@ def dry_run(rules: Rules, composer: Composer, events: Iterable[AlertEvent]) -> I
 
 def _next_due(ledger: Ledger) -> Millis | None:
     times = [box.due for box in ledger.boxes.values() if box.due is not None]
+    times += ledger.silences.values()
     times += [due.due for case in ledger.cases.values() for due in case.escalations]
     return min(times, default=None)
 

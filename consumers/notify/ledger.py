@@ -8,7 +8,7 @@ a step is done wholly or not at all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +20,7 @@ from consumers.notify.deliveries import Delivery, Status
 from consumers.notify.policy import on_box, on_event, on_expired, on_time
 from consumers.notify.routes import Recipient
 from schemas.errors import Fatal
-from schemas.events import DAY, AlertEvent, Millis
+from schemas.events import DAY, AlertEvent, AlertKind, Millis
 
 JOURNAL = "notifier.journal"
 DELIVERIES = "notifications.deliveries"
@@ -29,6 +29,9 @@ REMEMBERED: Millis = 28 * DAY
 """So long after its end an alert can be reopened or retracted."""
 EVERY: Millis = DAY
 """How often old cases are looked for."""
+
+
+_HUSHING = frozenset({AlertKind.SILENCED, AlertKind.PLANNED, AlertKind.UNSILENCED})
 
 
 class Write(NamedTuple):
@@ -83,9 +86,11 @@ class Ledger:
         self.boxes: dict[str, Box] = {}
         self.deliveries: dict[str, Delivery] = {}
         self.positions: dict[int, int] = {}
+        self.silences: dict[str, Millis] = {}
+        """When each silence and planned event ends."""
         self._order = 0
         self._swept: Millis = 0
-        self._rows: dict[str, Case | Box | Delivery | None] = {}
+        self._rows: dict[str, Case | Box | Delivery | Millis | None] = {}
         self._moved = False
         self._reports: list[Report] = []
         self.expired: list[Delivery] = []
@@ -121,11 +126,15 @@ class Ledger:
             self.boxes[name] = msgspec.json.decode(value, type=Box)
         elif kind == "delivery":
             self.deliveries[name] = msgspec.json.decode(value, type=Delivery)
+        elif kind == "silence":
+            self.silences[name] = msgspec.json.decode(value, type=int)
         elif key == POSITION:
             self.positions = msgspec.json.decode(value, type=dict[int, int])
 
     def take(self, event: AlertEvent, now: Millis) -> tuple[Decision, ...]:
         """Decide about an event."""
+        if event.kind in _HUSHING:
+            self._hush(event, now)
         waiting = {
             each.recipient: each.what
             for each in self.deliveries.values()
@@ -134,6 +143,20 @@ class Ledger:
         outcome = on_event(self._rules, self.cases.get(event.alert_id), self.boxes, event, now, waiting)
         self._apply(event.alert_id, outcome, now)
         return outcome.decisions
+
+    def _hush(self, event: AlertEvent, now: Millis) -> None:
+        until = now if event.kind == AlertKind.UNSILENCED else event.until
+        if until is not None and (event.kind != AlertKind.UNSILENCED or event.alert_id in self.silences):
+            self.silences[event.alert_id] = until
+            self._rows[f"silence|{event.alert_id}"] = until
+
+    def _unhush(self, silence_id: str, now: Millis) -> Iterator[Decision]:
+        """Tell of what is still open when the silence that hid it is over."""
+        del self.silences[silence_id]
+        self._rows[f"silence|{silence_id}"] = None
+        for case in list(self.cases.values()):
+            if case.event.silenced_by == silence_id and not case.over:
+                yield from self.take(replace(case.event, silenced_by="", clock=now), now)
 
     def first_told(self, event: AlertEvent, decisions: Sequence[Decision]) -> bool:
         """Whether *decisions* are the first by which somebody is told of the alert."""
@@ -148,6 +171,8 @@ class Ledger:
     def time(self, now: Millis) -> tuple[Decision, ...]:
         """Do what is due: escalations, digests, what came too late; once a day forget what is long over."""
         decisions: list[Decision] = []
+        for silence_id in [each for each, until in self.silences.items() if until <= now]:
+            decisions += self._unhush(silence_id, now)
         for alert_id, case in list(self.cases.items()):
             if case.escalations and min(each.due for each in case.escalations) <= now:
                 outcome = on_time(self._rules, case, self.boxes, now)
@@ -356,7 +381,7 @@ def _about(event: AlertEvent | None) -> dict[str, str]:
     return {name: "" if event is None else str(getattr(event, name)) for name in names}
 
 
-def _encoded(row: Case | Box | Delivery | None) -> bytes | None:
+def _encoded(row: Case | Box | Delivery | Millis | None) -> bytes | None:
     return None if row is None else msgspec.json.encode(row)
 
 

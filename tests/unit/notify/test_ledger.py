@@ -262,6 +262,30 @@ def test_old_alerts_are_forgotten_and_the_position_is_written_again() -> None:
     assert it.rows["position"] == b'{"0":2}'
 
 
+@pytest.mark.parametrize("ends", ["by itself", "by hand"])
+def test_what_is_still_open_when_its_silence_is_over_is_told_then(ends: str) -> None:
+    it = world()
+    it.event("s", "SILENCED", until=it.now + HOUR)
+    it.event("a", "OPENED", silenced_by="s")
+    it.event("b", "OPENED", silenced_by="s")
+    it.event("b", "ENDED", silenced_by="s")
+    it.attempt(Delivered(), arrives=True)
+    assert it.arrived == []
+
+    it.die()
+    if ends == "by hand":
+        it.event("s", "UNSILENCED")
+    else:
+        it.now += HOUR
+    it.attempt(Delivered(), arrives=True)
+
+    assert {(each.recipient, each.alert_id, each.what) for each in it.arrived} == {
+        (ANA, "a", "ORIGINAL"),
+        (HUB, "a", "ORIGINAL"),
+    }
+    assert not it.ledger.silences
+
+
 def test_rows_of_another_version_are_refused() -> None:
     with pytest.raises(Fatal, match="another version"):
         world().ledger.restore([("case|a", b"{}")], 0)
