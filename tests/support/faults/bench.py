@@ -12,8 +12,9 @@ from pathlib import Path
 from random import Random
 from typing import Self
 
+from support.faults.figures import Figures
 from support.faults.link import LinkedCluster
-from support.faults.world import Figures, World
+from support.faults.world import World
 from support.kafka import KafkaCluster
 
 RESTART_WITHIN = 3.0

@@ -6,7 +6,8 @@ import time
 
 from support.faults.bench import TAKEOVER_WITHIN, Bench, row
 from support.faults.disks import SmallDisk
-from support.faults.world import Figures, World, timed
+from support.faults.figures import Figures, timed
+from support.faults.world import World
 from support.kafka import KafkaCluster
 
 BACK_WITHIN = TAKEOVER_WITHIN

@@ -6,7 +6,8 @@ import time
 
 from confluent_kafka import Producer
 from support.faults.bench import RESTART_WITHIN, TAKEOVER_WITHIN, Bench, row
-from support.faults.world import Figures, World
+from support.faults.figures import Figures
+from support.faults.world import World
 
 HANGS = 4.0
 """Seconds after which the broker ends a transaction that nobody ends."""

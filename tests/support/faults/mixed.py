@@ -19,7 +19,8 @@ from pathlib import Path
 from random import Random, SystemRandom
 
 from support.faults.bench import Bench, line_of
-from support.faults.world import Figures, World
+from support.faults.figures import Figures
+from support.faults.world import World
 from support.kafka import KafkaCluster, make_archive
 
 from streams.workers import STAGES

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support.faults.bench import TAKEOVER_WITHIN, Bench, NotHere, line_of, row
+from support.faults.figures import Figures
 from support.faults.link import Proxy, Weather
-from support.faults.world import Figures, World
+from support.faults.world import World
 from support.ports import free_ports
 
 INSIDE = "FIREBREAK_TEST_NAMESPACE"

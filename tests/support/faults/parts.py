@@ -8,7 +8,8 @@ from pathlib import Path
 
 import redis
 from support.faults.bench import RESTART_WITHIN, Bench, NotHere, row
-from support.faults.world import Figures, World
+from support.faults.figures import Figures
+from support.faults.world import World
 from support.redis import NoRedis, RedisServer
 
 ESTABLISHED, SYN_SENT = "01", "02"

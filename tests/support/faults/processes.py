@@ -6,7 +6,8 @@ import time
 
 from support.faults.bench import RESTART_WITHIN, TAKEOVER_WITHIN, Bench, row
 from support.faults.clocks import FalseClock
-from support.faults.world import Figures, World, timed
+from support.faults.figures import Figures, timed
+from support.faults.world import World
 
 from streams.workers import STAGES
 

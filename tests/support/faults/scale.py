@@ -7,7 +7,7 @@ import time
 from functools import partial
 
 from support.faults.bench import TAKEOVER_WITHIN, Bench, row
-from support.faults.world import Figures
+from support.faults.figures import Figures
 
 from streams.workers import STAGES
 

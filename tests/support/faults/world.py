@@ -10,163 +10,36 @@ import tempfile
 import threading
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
-from support.faults.judge import COMPARED, Judge, Raw, Seen, Verdict
+from support.faults.figures import Figures
+from support.faults.judge import Judge, Raw, Verdict
 from support.faults.load import Load
+from support.faults.process import FLAWED, Process, slain, wait_or_kill
+from support.faults.watcher import Watcher, read_all
 from support.toytown import write_pack
 
-from schemas.events import AreaCount, Millis, Rejection
+from schemas.events import Millis, Rejection
 from schemas.wire import Wire
 from streams.admin import Admin
-from streams.journal import MARKER_KEY
-from streams.kafka_log import KafkaLog
 from streams.regions.loader import load
-from streams.settings import Settings, from_env
+from streams.settings import from_env
 from streams.topics import apply
 from streams.workers import STAGES
 
 ROOT = Path(__file__).parents[3]
-FLAWED = 2
 RESTART_AFTER = 0.2
 """Seconds from a worker's end to its next start, as `firebreak up` has it."""
-JOURNALS = tuple(f"{stage}.journal" for stage in STAGES)
-WATCHED = (*COMPARED, "areas.counts", *JOURNALS)
-HEARTBEAT = b"heartbeat|"
 DRAIN_WITHIN = 180.0
 """Seconds that a healed world has to take in what is left."""
 
 
 class Stuck(AssertionError):
     """The world is healed, and yet its clock does not move."""
-
-
-@dataclass(slots=True)
-class Figures:
-    """What a fault has led to."""
-
-    lost: int = 0
-    doubled: int = 0
-    repeats: int = 0
-    silence_s: float = 0.0
-    peak_mb: float = 0.0
-    words: list[str] = field(default_factory=list)
-    """What is wrong."""
-    notes: dict[str, object] = field(default_factory=dict)
-    """Further figures."""
-
-    @property
-    def passed(self) -> bool:
-        return not (self.lost or self.doubled or self.repeats or self.words)
-
-    def demand(self, holds: object, otherwise: str) -> None:
-        """Fail with *otherwise* unless it *holds*."""
-        if not holds:
-            self.words.append(otherwise)
-
-
-@dataclass(slots=True)
-class Process:
-    """A worker: its stage, its settings, and the process that runs it now."""
-
-    stage: str
-    name: str
-    module: str
-    extra: dict[str, str]
-    running: subprocess.Popen[bytes] | None = None
-    wanted: bool = True
-    """Whether it is started again when it ends."""
-    codes: list[int] = field(default_factory=list)
-    begun: list[float] = field(default_factory=list)
-    """When it was started, each time, s since the epoch."""
-
-
-class Watcher:
-    """Reads every output and every marker as it comes, committed records only."""
-
-    def __init__(self, settings: Settings) -> None:
-        catalogue = settings.catalogue()
-        self._config = settings.kafka.librdkafka()
-        self._ids = {catalogue[each].name: each for each in WATCHED}
-        self._places = [
-            TopicPartition(catalogue[each].name, number, 0)
-            for each in WATCHED
-            for number in range(catalogue[each].partitions)
-        ]
-        self._consumer = Consumer(
-            {
-                **self._config,
-                "group.id": "watcher",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
-                "fetch.wait.max.ms": 50,
-                "log_level": 0,
-            }
-        )
-        self._wire = Wire.builtin()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
-        self.outputs: dict[str, list[Seen]] = defaultdict(list)
-        self.markers: dict[tuple[str, int], list[float]] = defaultdict(list)
-        """When each partition of each journal got a marker, s since the epoch."""
-        self.clock: Millis = 0
-        self._ends: dict[tuple[str, int], int] | None = None
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        """Read to the end that there is now, then stop."""
-        log = KafkaLog(self._config)
-        self._ends = {place: log.bounds(*place).end for place in self._place_names()}
-        self._thread.join(120)
-        self.drop()
-
-    def drop(self) -> None:
-        """Stop at once."""
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join(30)
-
-    def _place_names(self) -> list[tuple[str, int]]:
-        return [(place.topic, place.partition) for place in self._places]
-
-    def _done(self) -> bool:
-        ends = self._ends
-        if ends is None:
-            return self._over.is_set()
-        reached = {(p.topic, p.partition): p.offset for p in self._consumer.position(self._places)}
-        return self._over.is_set() or all(reached[place] >= end for place, end in ends.items() if end)
-
-    def _run(self) -> None:
-        self._consumer.assign(self._places)
-        while not self._done():
-            self._read()
-        self._consumer.close()
-
-    def _read(self) -> None:
-        for message in self._consumer.consume(1000, 0.1):
-            if message.error() is not None:
-                continue
-            topic, partition = self._ids[message.topic() or ""], message.partition() or 0
-            at = message.timestamp()[1]
-            if topic in JOURNALS:
-                if message.key() == MARKER_KEY:
-                    self.markers[topic, partition].append(at / 1000)
-                continue
-            seen = Seen(partition, message.offset() or 0, at, message.key(), message.value())
-            self.outputs[topic].append(seen)
-            if topic == "areas.counts" and (seen.key or b"").startswith(HEARTBEAT):
-                beat: AreaCount = self._wire.area_count.decode(seen.value or b"")
-                self.clock = max(self.clock, beat.as_of)
 
 
 class World:
@@ -283,7 +156,7 @@ class World:
         if self._supervisor.is_alive():
             self._supervisor.join()
         for process in self.processes.values():
-            _kill(process.running)
+            slain(process.running)
         self.watcher.drop()
         with suppress(Exception):
             Admin(self.settings.kafka).delete([each.name for each in self.settings.catalogue().values()])
@@ -314,7 +187,7 @@ class World:
         with self._lock:
             process = self.processes[name]
             process.wanted = back_after is None
-            _kill(process.running)
+            slain(process.running)
         if back_after is not None and back_after >= 0:
             threading.Timer(back_after, self.bring_back, [name]).start()
 
@@ -445,7 +318,7 @@ class World:
                 process.running.terminate()
         for process in self.processes.values():
             if process.running is not None:
-                _wait_or_kill(process.running)
+                wait_or_kill(process.running)
         self.watcher.close()
         verdict = self._judged(clock)
         figures.lost, figures.doubled, figures.repeats = verdict.lost, verdict.doubled, verdict.repeats
@@ -517,52 +390,3 @@ class World:
                 for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
                     if line.startswith("VmHWM:"):
                         self.peak_kb = max(self.peak_kb, int(line.split()[1]))
-
-
-def read_all(settings: Settings, topic: str) -> dict[int, list[Raw]]:
-    """Every committed record of a topic, by partition."""
-    spec = settings.catalogue()[topic]
-    found: dict[int, list[Raw]] = {number: [] for number in range(spec.partitions)}
-    reader = Consumer(
-        {
-            **settings.kafka.librdkafka(),
-            "group.id": "judge",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 50,
-            "log_level": 0,
-        }
-    )
-    reader.assign([TopicPartition(spec.name, number, 0) for number in found])
-    ended: set[int] = set()
-    while len(ended) < spec.partitions:
-        for message in reader.consume(2000, 0.5):
-            error, number = message.error(), message.partition() or 0
-            if error is None:
-                found[number].append(Raw(message.offset() or 0, message.timestamp()[1], message.key(), message.value()))
-            elif error.code() == KafkaError._PARTITION_EOF:
-                ended.add(number)
-    reader.close()
-    return found
-
-
-def _kill(running: subprocess.Popen[bytes] | None) -> None:
-    if running is not None:
-        running.kill()
-        running.wait()
-
-
-def _wait_or_kill(running: subprocess.Popen[bytes]) -> None:
-    try:
-        running.wait(20)
-    except subprocess.TimeoutExpired:
-        _kill(running)
-
-
-@contextmanager
-def timed(figures: Figures, name: str) -> Iterator[None]:
-    """Note how long something took."""
-    begun = time.monotonic()
-    yield
-    figures.notes[name] = round(time.monotonic() - begun, 1)
