@@ -99,6 +99,7 @@ class Settings:
     flush_interval: timedelta = setting(DURATION, "100ms", "How often a partition commits while something changes.")
     tick_period: timedelta | None = setting(DURATION_OR_OFF, "5s", "How often the clock ticks; off: simulated ticks.")
     session_timeout: timedelta = setting(DURATION, "10s", "Silence after which another worker takes over.")
+    broker_wait: timedelta = setting(DURATION, "60s", "How long a worker waits at its start for a broker that is away.")
     heartbeat: timedelta = setting(DURATION, "1s", "How often a worker says that it lives.")
     fetch_wait: timedelta = setting(DURATION, "500ms", "How long a broker may hold an empty fetch; embedded one: 20ms.")
     fetch_bytes: int = setting(COUNT, "262144", "Bytes of the largest fetch of one partition.")

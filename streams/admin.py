@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -26,6 +26,8 @@ CALL_WITHIN = 20.0
 """Seconds."""
 SLICE = 2.0
 """Seconds of one try: only after it the library tells why it fails."""
+SAID_AFTER = 5.0
+"""Seconds without an answer, after which it is said that one waits."""
 
 _HINTS = MappingProxyType(
     {
@@ -64,11 +66,14 @@ class Admin:
     ----------
     kafka
         Where, and who one is.
+    waiting
+        Is told once, by :meth:`metadata`, for whom one waits and how long.
 
     """
 
-    def __init__(self, kafka: KafkaSettings) -> None:
+    def __init__(self, kafka: KafkaSettings, waiting: Callable[[str], None] | None = None) -> None:
         self._where = ",".join(kafka.brokers)
+        self._waiting = waiting
         self._refused: KafkaError | None = None
         self._failed: KafkaError | None = None
         config: dict[str, object] = {**kafka.librdkafka(), "error_cb": self._notice, "log_level": 0}
@@ -89,7 +94,8 @@ class Admin:
             No broker answers, or it refuses us; says why.
 
         """
-        give_up = time.monotonic() + patience
+        begun = time.monotonic()
+        give_up = begun + patience
         while True:
             try:
                 return self._client.list_topics(timeout=max(0.1, min(SLICE, give_up - time.monotonic())))
@@ -98,6 +104,9 @@ class Admin:
                 self._raise_if_refused(failure)
                 if time.monotonic() >= give_up:
                     raise UsageError(self._unreachable(patience)) from failure
+                if self._waiting is not None and time.monotonic() - begun >= min(SAID_AFTER, patience / 2):
+                    self._waiting(f"waiting up to {patience:g} s for a broker at {self._where}{self._why()}")
+                    self._waiting = None
 
     def topics(self, patience: float = CALL_WITHIN) -> dict[str, int]:
         """Partition counts by name of the topics that are complete: every partition has a leader."""
@@ -205,8 +214,10 @@ class Admin:
             raise UsageError(f"the broker at {self._where} does not let us in: {_words(error)}; {hint}") from failure
 
     def _unreachable(self, patience: float) -> str:
-        why = f": {_words(self._failed)}" if self._failed is not None else ""
-        return f"no broker answers at {self._where} within {patience:g} s{why}; check FIREBREAK_KAFKA_BROKERS"
+        return f"no broker answers at {self._where} within {patience:g} s{self._why()}; check FIREBREAK_KAFKA_BROKERS"
+
+    def _why(self) -> str:
+        return f": {_words(self._failed)}" if self._failed is not None else ""
 
 
 def _whole(topic: TopicMetadata) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from confluent_kafka import murmur2
@@ -20,6 +21,8 @@ class Fed(NamedTuple):
     rejected: Mapping[str, int]
     """By reason."""
     duplicates: int = 0
+    unlocated: Mapping[str, int] = MappingProxyType({})
+    """Incidents without an area, by source."""
 
 
 class Edge(Protocol):

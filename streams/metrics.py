@@ -21,6 +21,9 @@ from streams.edge import Fed
 HANDLING = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 DELAY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0)
 """The bound of the objective, 5 s, is one of the bounds."""
+MOST_SOURCES = 100
+OTHERS = "(others)"
+"""All sources beyond the first so many."""
 
 
 class StageMetrics:
@@ -66,6 +69,14 @@ class StageMetrics:
         self._rebalances = self._counter("firebreak_stream_rebalances", "Assignments taken.")
         self._stalled = self._gauge("firebreak_stream_stalled_partitions", "Partitions that stand still.")
         self._skew = self._gauge("firebreak_clock_skew_seconds", "This worker's clock less the broker's.")
+        self._unlocated = Counter(
+            "firebreak_stream_unlocated_incidents",
+            "Incidents that no area could be given to.",
+            ["stage", "source"],
+            registry=self.registry,
+        )
+        self._sources: set[str] = set()
+        self._partitions = 0
         self.ready = threading.Event()
 
     def _histogram(self, name: str, what: str, buckets: Iterable[float]) -> Histogram:
@@ -86,6 +97,8 @@ class StageMetrics:
             self._rejected_records.inc(rejected)
             for reason, count in fed.rejected.items():
                 self._rejected.labels(self._stage, reason).inc(count)
+        for source, count in fed.unlocated.items():
+            self._unlocated.labels(self._stage, self._named(source)).inc(count)
         if fed.duplicates:
             self._duplicates.inc(fed.duplicates)
         if batch.records:
@@ -93,6 +106,12 @@ class StageMetrics:
         if fed.ticked:
             self._heartbeat.set(self._now())
         self._handling.observe(seconds)
+
+    def _named(self, source: str) -> str:
+        if source not in self._sources and len(self._sources) >= MOST_SOURCES:
+            return OTHERS
+        self._sources.add(source)
+        return source
 
     def committed(self, messages: int, seconds: float, oldest: int | None) -> None:
         """Count a commit; *oldest* is the append time, ms, of the oldest record that it holds."""
@@ -119,11 +138,23 @@ class StageMetrics:
         self._skew.set(seconds)
 
     def owns(self, partitions: int) -> None:
-        """Tell how many partitions are owned and open; with the first assignment the worker is ready."""
+        """Tell how many partitions are owned and open."""
         self._owned.set(partitions)
         if partitions:
             self._rebalances.inc()
-            self.ready.set()
+        self._partitions = partitions
+
+    def joined(self) -> None:
+        """With the first assignment the worker is ready, be it a spare one without partitions."""
+        self.ready.set()
+
+    def readiness(self) -> str:
+        """In words."""
+        if not self.ready.is_set():
+            return "not ready: has not joined its group yet"
+        if self._partitions:
+            return f"ready: owns {self._partitions} partitions"
+        return "ready: owns no partition now; as a spare, if there are more workers than partitions"
 
 
 def serve(metrics: StageMetrics, host: str, port: int) -> WSGIServer:
@@ -140,16 +171,19 @@ def _pages(metrics: StageMetrics) -> WSGIApplication:
         path = environ.get("PATH_INFO")
         if path == "/metrics":
             return cast("Iterable[bytes]", exposition(environ, start))
-        if path == "/healthz" or (path == "/readyz" and metrics.ready.is_set()):
+        if path == "/healthz":
             return _plain(start, "200 OK")
-        return _plain(start, "503 Service Unavailable" if path == "/readyz" else "404 Not Found")
+        if path == "/readyz":
+            status = "200 OK" if metrics.ready.is_set() else "503 Service Unavailable"
+            return _plain(start, status, metrics.readiness())
+        return _plain(start, "404 Not Found")
 
     return page
 
 
-def _plain(start: StartResponse, status: str) -> Iterable[bytes]:
+def _plain(start: StartResponse, status: str, words: str = "") -> Iterable[bytes]:
     start(status, [("Content-Type", "text/plain; charset=utf-8")])
-    return [status.encode() + b"\n"]
+    return [f"{words or status}\n".encode()]
 
 
 class _Silent(WSGIRequestHandler):

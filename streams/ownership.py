@@ -67,6 +67,10 @@ class Meter(Protocol):
         """The number of partitions owned and open has changed."""
         ...
 
+    def joined(self) -> None:
+        """The worker is in its group, and what it was assigned, be it nothing, is open."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -196,6 +200,7 @@ class Ownership:
         for partition in opened:
             self._adopt(partition)
         self._meter.owns(len(self._owned))
+        self._meter.joined()
 
     async def give_up(self) -> None:
         """Commit what is open and forget all partitions; called before they are revoked and at shutdown."""

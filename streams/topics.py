@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -121,7 +121,14 @@ def apply(admin: Admin, specs: Iterable[TopicSpec], replication: int | None = No
     return carried_out
 
 
-def verify(settings: Settings, stage: str = "", *, replay: bool = False, patience: float = CALL_WITHIN) -> None:
+def verify(
+    settings: Settings,
+    stage: str = "",
+    *,
+    replay: bool = False,
+    patience: float = CALL_WITHIN,
+    waiting: Callable[[str], None] | None = None,
+) -> None:
     """
     Check before a worker starts that its topics are there and divided as its rows were.
 
@@ -135,6 +142,8 @@ def verify(settings: Settings, stage: str = "", *, replay: bool = False, patienc
         Whether the topics are those of a replay.
     patience
         Seconds to wait for a broker that is away.
+    waiting
+        Is told, once, that one waits and for whom.
 
     Raises
     ------
@@ -144,7 +153,7 @@ def verify(settings: Settings, stage: str = "", *, replay: bool = False, patienc
     """
     catalogue = settings.catalogue(replay=replay)
     wanted = [catalogue[each] for each in STAGE_TOPICS[stage]] if stage else list(catalogue.values())
-    found = Admin(settings.kafka).topics(patience)
+    found = Admin(settings.kafka, waiting).topics(patience)
     missing = [spec.name for spec in wanted if spec.name not in found]
     if missing:
         raise UsageError(f"topics are missing: {', '.join(missing)}; run `firebreak topics apply`")

@@ -55,8 +55,6 @@ INPUTS = {"enrich": "incidents.raw", "count": "incidents.enriched", "detect": "d
 UPSTREAM = {"enrich": (), "count": ("incidents.raw",), "detect": ("incidents.enriched",)}
 """Topics whose partition counts a stage's state rests on, beside that of its input."""
 
-BROKER_WITHIN = 60.0
-"""Seconds that a worker waits at its start for a broker that is away."""
 BROKER_SLACK = 2.0
 """Seconds from the end of a member's session until its group is rid of it."""
 REQUEST_BEYOND_SESSION = 5.0
@@ -81,7 +79,7 @@ def verified_counts(settings: Settings, stage: str) -> Mapping[str, int]:
         A topic is missing or differs, or no broker lets us in.
 
     """
-    verify(settings, stage, patience=BROKER_WITHIN)
+    verify(settings, stage, patience=settings.broker_wait.total_seconds(), waiting=log.warning)
     catalogue = settings.catalogue()
     return {topic: catalogue[topic].partitions for topic in STAGE_TOPICS[stage]}
 

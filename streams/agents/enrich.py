@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from schemas.errors import Malformed
-from schemas.events import Kind, Rejection
+from schemas.events import UNKNOWN_AREA, Change, Incident, Kind, Rejection
 from schemas.wire import Wire
 from streams.agents.common import Outbox, refusal
 from streams.batch import RawRecord
@@ -40,9 +40,19 @@ class EnrichEdge:
             made = apply(Record(record.offset, record.timestamp, raw))
             outputs += made
             ticked = ticked or (notification.kind == Kind.HEARTBEAT and bool(made))
+        unlocated = Counter(_source(o.value) for o in outputs[first:] if _is_unlocated(o.value))
         rejected = Counter(o.value.reason for o in outputs[first:] if isinstance(o.value, Rejection))
-        return Fed(ticked, rejected, self.stage.duplicates - duplicates)
+        return Fed(ticked, rejected, self.stage.duplicates - duplicates, unlocated)
 
     def encode(self, output: Output) -> Sent:
         """Bytes of an output."""
         return self._outbox.sent(output)
+
+
+def _is_unlocated(value: object) -> bool:
+    return type(value) is Incident and value.area == UNKNOWN_AREA and value.change == Change.ADDED
+
+
+def _source(value: object) -> str:
+    assert isinstance(value, Incident)  # noqa: S101 - asked before
+    return value.incident_id.partition("|")[0]

@@ -74,6 +74,23 @@ def test_a_broker_that_is_down_answers_again_when_it_is_up(embedded_broker: Embe
     assert connection.topics(60.0) == {"a": 1}
 
 
+def test_a_worker_says_for_which_broker_it_waits_and_gives_up_when_it_was_told_to() -> None:
+    environment = {**os.environ, "FIREBREAK_KAFKA_BROKERS": "127.0.0.1:9", "FIREBREAK_BROKER_WAIT": "3s"}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "streams.cli", "worker", "--stage", "count"],
+        env={**environment, "FIREBREAK_REGIONS": "london"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    waiting, given_up = ended.stderr.splitlines()
+    assert "waiting up to 3 s for a broker at 127.0.0.1:9" in waiting
+    assert "no broker answers at 127.0.0.1:9 within 3 s" in given_up
+
+
 def test_answers_can_be_made_slow(embedded_broker: EmbeddedBroker) -> None:
     connection = admin(embedded_broker)
     connection.metadata()

@@ -59,6 +59,9 @@ class Telling:
     def owns(self, partitions: int) -> None:
         tell(owns=partitions)
 
+    def joined(self) -> None:
+        tell(joined=True)
+
 
 class SlowToResume(Consumer):
     """The time between the seek and the emptying of Faust's queues, which is short, made long."""

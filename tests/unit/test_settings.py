@@ -162,7 +162,7 @@ def test_what_a_process_can_be_told_has_defaults_that_run() -> None:
     assert settings.kafka.brokers == ("127.0.0.1:9092",)
     assert settings.flush_interval == timedelta(milliseconds=100)
     assert settings.tick_period == timedelta(seconds=5)
-    assert (settings.session_timeout, settings.heartbeat) == (timedelta(seconds=10), timedelta(seconds=3))
+    assert (settings.session_timeout, settings.heartbeat) == (timedelta(seconds=10), timedelta(seconds=1))
     assert settings.regions == ("london",)
 
 
@@ -172,7 +172,7 @@ def test_ticks_can_be_left_to_others() -> None:
 
 def test_a_heartbeat_must_fit_into_the_session() -> None:
     with pytest.raises(UsageError, match="FIREBREAK_HEARTBEAT"):
-        from_env({"FIREBREAK_SESSION_TIMEOUT": "5s"})
+        from_env({"FIREBREAK_SESSION_TIMEOUT": "1500ms"})
 
 
 @pytest.mark.parametrize("name", ["", "FIREBREAK_STAGE", "FIREBREAK_TOPIC_PREFIX", "FIREBREAK_PARTITIONS_RAW"])
