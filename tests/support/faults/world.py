@@ -258,12 +258,16 @@ class World:
         return max((end - begin for begin, end in self.gaps(since, until, stage)), default=0.0)
 
     def after_start(self, name: str) -> float:
-        """Longest time, s, from a start of a worker to the next commit of a partition that was silent then."""
+        """
+        Longest time, s, from a start of a worker to the next commit of a partition that was silent then.
+
+        A start that ended before that commit, because the worker was killed once more, does not count.
+        """
         process = self.processes[name]
         longest = 0.0
-        for begun in process.begun[1:]:
+        for begun, again in pairwise([*process.begun, float("inf")]):
             for begin, end in self.gaps(begun - 3600, None, process.stage):
-                if begin < begun < end:
+                if begin < begun < end < again and begun != process.begun[0]:
                     longest = max(longest, end - begun)
         return longest
 
