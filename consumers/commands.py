@@ -136,9 +136,12 @@ class Commands:
             }
         )
         ends = []
-        for number in range(_partitions(reader, self._events)):
-            _, end = reader.get_watermark_offsets(TopicPartition(self._events, number), ANSWER_WITHIN, cached=False)
-            ends.append(TopicPartition(self._events, number, end))
+        try:
+            for number in range(_partitions(reader, self._events)):
+                _, end = reader.get_watermark_offsets(TopicPartition(self._events, number), ANSWER_WITHIN, cached=False)
+                ends.append(TopicPartition(self._events, number, end))
+        except KafkaException as failure:
+            raise UsageError(f"no broker answers: {failure.args[0].str()}") from failure
         reader.assign(ends)
         return reader
 

@@ -65,6 +65,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
 """Seconds between attempts at the same records."""
 ANSWER_WITHIN = 20.0
 """Seconds for the broker to say which partitions there are."""
+ASKED = 3
+"""So often it is asked before the process gives up, to be started again."""
 
 _REFUSED = frozenset(
     {
@@ -229,7 +231,7 @@ class Loop:
         UsageError
             A topic is missing, or the broker refuses us.
         Fatal
-            The client is beyond repair.
+            The client is beyond repair, or no broker answers.
 
         """
         try:
@@ -250,17 +252,20 @@ class Loop:
     def _partition_counts(self) -> dict[str, int]:
         counts = {}
         for name in self._ids:
-            while not self._over.is_set():
-                try:
-                    found = self._consumer.list_topics(name, timeout=ANSWER_WITHIN).topics[name]
-                except KafkaException as failure:
-                    self._check(failure.args[0])
-                    continue
-                if found.error is not None or not found.partitions:
-                    raise UsageError(f"topic {name} is missing: run `firebreak topics apply`")
-                counts[name] = len(found.partitions)
-                break
+            counts[name] = self._partitions_of(name)
         return counts
+
+    def _partitions_of(self, name: str) -> int:
+        for _ in range(ASKED):
+            try:
+                found = self._consumer.list_topics(name, timeout=ANSWER_WITHIN).topics[name]
+            except KafkaException as failure:
+                self._check(failure.args[0])
+                continue
+            if found.error is not None or not found.partitions:
+                raise UsageError(f"topic {name} is missing: run `firebreak topics apply`")
+            return len(found.partitions)
+        raise Fatal("no broker answers")
 
     def _turn(self) -> None:
         self._turned = time.monotonic()

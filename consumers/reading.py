@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -14,6 +15,8 @@ from schemas.settings import Settings
 
 ANSWER_WITHIN = 20.0
 """Seconds that the broker has for an answer."""
+SILENT = 60.0
+"""Seconds without a record after which reading is given up."""
 FETCH = 2000
 
 
@@ -81,9 +84,12 @@ def _starts(
 def _to_the_end(reader: Consumer, spec: TopicSpec, starts: dict[int, int]) -> Iterator[Record]:
     if starts:
         reader.assign([TopicPartition(spec.name, number, first) for number, first in starts.items()])
-    left = set(starts)
+    left, heard = set(starts), time.monotonic()
     while left:
-        for message in reader.consume(FETCH, 0.1):
+        if time.monotonic() - heard > SILENT:
+            raise UsageError(f"the broker has fallen silent while {spec.name} was read")
+        messages = reader.consume(FETCH, 0.1)
+        for message in messages:
             partition, error = message.partition() or 0, message.error()
             if error is None and partition in left:
                 _, timestamp = message.timestamp()
@@ -92,6 +98,8 @@ def _to_the_end(reader: Consumer, spec: TopicSpec, starts: dict[int, int]) -> It
                 left.discard(partition)
             elif error is not None and error.fatal():
                 raise Fatal(error.str())
+        if messages:
+            heard = time.monotonic()
 
 
 def offsets_at(settings: Settings, spec: TopicSpec, since: Millis) -> dict[int, int]:
