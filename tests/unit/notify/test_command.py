@@ -131,6 +131,12 @@ def test_a_test_message_that_does_not_arrive_says_why(routes: Path) -> None:
     assert "names no 'eve'" in str(told("test", routes, "eve", fails=UsageError).exception)
 
 
+def test_what_is_shipped_tells_the_log_of_everything() -> None:
+    said = told("check", ROOT / "deploy" / "notify" / "routes.yaml").output
+
+    assert "somebody is told of every alert at every hour" in said
+
+
 def test_the_example_of_the_page_is_a_good_file(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "desk.md").read_text("utf-8")
     (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
