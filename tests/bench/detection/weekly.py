@@ -106,7 +106,7 @@ def measured(surprise: Floats, series: Series, threshold: float) -> Measures:
     sick = np.logical_or.reduce(inside, axis=1)
     first = inside & (np.cumsum(inside, axis=1) == 1)
     true, false = (alarm & inside).sum(), (alarm & quiet).sum()
-    sensitivity, ppv = true / inside.sum(), true / max(true + false, 1)
+    sensitivity, ppv = true / inside.sum(), true / np.maximum(true + false, 1)
     return Measures(
         fpr=float(false / quiet.sum()),
         pod=float(np.logical_or.reduce(alarm & inside, axis=1)[sick].mean()),
