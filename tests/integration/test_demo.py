@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.speed import slowness
+from support.waiting import until
 
 from schemas.events import AlertEvent, Tense
 from streams.core.count import Count
@@ -144,7 +145,7 @@ def test_a_bounded_demo_is_over_in_time_and_leaves_no_process() -> None:
     assert took < 20 + 5 * slow
     assert process.returncode == 0, warned
     assert json.loads(said)["seconds"] <= 20 + 5 * (slow - 1)
-    assert not {pid for pid in started if alive(pid)}
+    until(lambda: not any(map(alive, started)), what="processes live on")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -159,7 +160,7 @@ def test_an_interrupt_ends_the_demo_cleanly_and_leaves_no_process(number: signal
     assert process.returncode == 0, warned
     assert "Traceback" not in warned
     assert len(said.splitlines()) == 1
-    assert not {pid for pid in started if alive(pid)}
+    until(lambda: not any(map(alive, started)), what="processes live on")
 
 
 def test_too_short_a_time_is_one_clear_line() -> None:
