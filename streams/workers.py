@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +22,7 @@ STOP_WITHIN = 15.0
 FLAWED = 2
 """Exit code of a mistake that starting again would not cure."""
 MOST_RESTARTS = 50
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class WorkersFailed(FirebreakError):
@@ -64,8 +68,13 @@ class Workers:
         self.restarts = 0
 
     def __enter__(self) -> Self:
-        for name in self._commands:
-            self._start(name)
+        try:
+            for name in self._commands:
+                with _signals_put_off():
+                    self._start(name)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(
@@ -119,7 +128,8 @@ class Workers:
             self.restarts += 1
             if self.restarts > MOST_RESTARTS:
                 raise WorkersFailed(f"worker {name} ended with code {code}, and workers ended {self.restarts} times")
-            self._start(name)
+            with _signals_put_off():
+                self._start(name)
 
     def stop(self) -> None:
         """Let all commit and end; kill what does not."""
@@ -133,3 +143,20 @@ class Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@contextmanager
+def _signals_put_off() -> Iterator[None]:
+    """Let an interrupt wait: between its start and our note of it, a process would be left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in _ENDING}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    for number in came:
+        signal.raise_signal(number)
