@@ -1,0 +1,141 @@
+"""The cache of the screens, against a real Redis: hanging, full, dead, emptied."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+from support.redis import NoRedis, RedisServer
+
+from consumers.loop import Later, Record
+from consumers.projection.projector import TABLES, Projector
+from consumers.projection.store import Lost, Row, Store, connected
+from schemas.environment import Secret
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    try:
+        made = RedisServer()
+    except NoRedis as reason:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(reason))
+    with made:
+        yield made
+
+
+@pytest.fixture
+def client(server: RedisServer) -> Iterator[redis.Redis]:
+    with connected(Secret(server.url)) as made:
+        yield made
+
+
+@pytest.fixture
+def store(client: redis.Redis) -> Store:
+    return Store(client, "test", TABLES)
+
+
+def record(key: bytes, offset: int, value: bytes | None) -> Record:
+    return Record("areas.counts", 0, offset, 0, key, value)
+
+
+def built(store: Store, *records: Record) -> Projector:
+    projector = Projector(store, lambda: True)
+    projector.take(records)
+    projector.turn()
+    return projector
+
+
+def test_nothing_is_shown_before_the_ends_of_the_topics_were_reached(store: Store) -> None:
+    projector = Projector(store, lambda: False)
+    projector.take([record(b"a", 0, b"1")])
+    projector.turn()
+    assert store.rows("areas.counts") is None
+
+
+def test_an_older_version_of_a_row_is_refused_and_told_to_nobody(store: Store) -> None:
+    projector = built(store, record(b"a", 5, b"new"))
+    projector.take([record(b"a", 4, b"old"), record(b"a", 5, b"twin")])
+    assert store.rows("areas.counts") == {b"a": b"new"}
+    assert len(store.changes()) == 1
+
+
+def test_a_row_that_was_taken_away_does_not_come_back_by_an_older_record(store: Store) -> None:
+    projector = built(store, record(b"a", 1, b"x"), record(b"a", 3, None))
+    projector.take([record(b"a", 2, b"y")])
+    assert store.rows("areas.counts") == {}
+
+
+def test_a_restart_tells_what_is_new_and_nothing_twice(store: Store) -> None:
+    built(store, record(b"a", 1, b"x"))
+    last = store.changes()[-1][0]
+    built(store, record(b"a", 1, b"x"), record(b"b", 2, b"y"))
+    assert [row for _, _, row in store.changes(last)] == [b"b"]
+
+
+def test_the_generation_before_is_read_until_the_next_is_whole_and_is_then_gone(
+    store: Store, client: redis.Redis
+) -> None:
+    built(store, record(b"a", 1, b"x"))
+    second = Projector(store, lambda: False)
+    second.take([record(b"a", 2, b"y")])
+    assert store.rows("areas.counts") == {b"a": b"x"}
+    built(store, record(b"a", 2, b"y"))
+    assert store.rows("areas.counts") == {b"a": b"y"}
+    assert client.keys("fb:test:[12]:*") == []
+
+
+def test_an_emptied_redis_is_noticed_without_a_record_and_built_anew(store: Store, client: redis.Redis) -> None:
+    projector = built(store, record(b"a", 1, b"x"))
+    client.flushall()
+    assert store.rows("areas.counts") is None
+    with pytest.raises(Lost):
+        projector.turn()
+    with pytest.raises(Lost):
+        projector.take([record(b"a", 2, b"y")])
+    built(store, record(b"a", 2, b"y"))
+    assert store.rows("areas.counts") == {b"a": b"y"}
+
+
+def test_a_dead_redis_makes_the_projector_wait_and_a_new_one_is_filled(store: Store, server: RedisServer) -> None:
+    projector = built(store, record(b"a", 1, b"x"))
+    server.kill()
+    with pytest.raises(Later):
+        projector.take([record(b"a", 2, b"y")])
+    server.start()
+    with pytest.raises(Lost):
+        projector.take([record(b"a", 2, b"y")])
+    built(store, record(b"a", 2, b"y"))
+    assert store.rows("areas.counts") == {b"a": b"y"}
+
+
+def test_a_hanging_redis_makes_the_projector_wait_and_loses_nothing(store: Store, server: RedisServer) -> None:
+    projector = built(store, record(b"a", 1, b"x"))
+    server.pause()
+    with pytest.raises(Later):
+        projector.take([record(b"a", 2, b"y")])
+    server.resume()
+    projector.take([record(b"a", 2, b"y")])
+    assert store.rows("areas.counts") == {b"a": b"y"}
+
+
+def test_a_full_redis_makes_the_projector_wait_and_keeps_what_it_has(store: Store, client: redis.Redis) -> None:
+    projector = built(store, record(b"a", 1, b"x"))
+    client.config_set("maxmemory", "1")
+    with pytest.raises(Later):
+        projector.take([record(b"a", 2, b"y")])
+    assert store.rows("areas.counts") == {b"a": b"x"}
+    client.config_set("maxmemory", "0")
+    projector.take([record(b"a", 2, b"y")])
+    assert store.rows("areas.counts") == {b"a": b"y"}
+
+
+def test_rows_of_two_systems_stay_apart(client: redis.Redis) -> None:
+    one, other = Store(client, "one", TABLES), Store(client, "other", TABLES)
+    generation = one.begin()
+    one.put(generation, [Row("alerts.state", b"a", 1, b"x")])
+    one.show(generation)
+    assert other.rows("alerts.state") is None
