@@ -1,8 +1,8 @@
 """
 ``make manifests``: what the catalogue of topics decides, as resources for Kubernetes.
 
-``strimzi/topics.yaml`` has every topic, ``production/certificates.yaml`` gives each process the certificate of its own
-Kafka user. What is committed is what this makes; a check says when it is stale.
+``strimzi/topics.yaml`` has every topic, ``strimzi/users.yaml`` every process's rights; ``production/certificates.yaml``
+gives each process the certificate of its own user. What is committed is what this makes; a check says when it is stale.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TypeAlias
 import yaml
 
 from schemas.catalogue import Catalogue, TopicSpec
+from schemas.rights import COMPONENTS, Right, rights
 
 Node: TypeAlias = "Mapping[str, Node] | list[Node] | str | int | bool"
 
@@ -47,6 +48,24 @@ def _configs(spec: TopicSpec) -> Node:
     return {**spec.configs, "min.insync.replicas": "2"}
 
 
+def users() -> Iterator[Node]:
+    """For each process a user with a certificate and exactly its rights."""
+    catalogue = Catalogue.load()
+    for name in COMPONENTS:
+        acls: list[Node] = [_acl(each) for each in rights(name, catalogue)]
+        yield {
+            "apiVersion": "kafka.strimzi.io/v1",
+            "kind": "KafkaUser",
+            "metadata": {"name": f"firebreak-{name}", "labels": {"strimzi.io/cluster": CLUSTER}},
+            "spec": {"authentication": {"type": "tls"}, "authorization": {"type": "simple", "acls": acls}},
+        }
+
+
+def _acl(right: Right) -> Node:
+    resource = {"type": right.kind, "name": right.name, "patternType": right.pattern}
+    return {"resource": resource, "operations": list[Node](right.operations)}
+
+
 def certificates() -> Iterator[Node]:
     """For each process a patch: the certificate of its user, and the authority of the brokers."""
     for name, kind in PROCESSES.items():
@@ -71,6 +90,7 @@ def files() -> dict[Path, str]:
     """Everything that is made, by file."""
     return {
         HERE / "strimzi" / "topics.yaml": _text(topics()),
+        HERE / "strimzi" / "users.yaml": _text(users()),
         HERE / "production" / "certificates.yaml": _text(certificates()),
     }
 

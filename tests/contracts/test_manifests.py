@@ -22,6 +22,7 @@ import yaml
 from support.missing import missing
 
 from schemas.catalogue import Catalogue
+from schemas.rights import COMPONENTS, rights
 from schemas.settings import from_env
 
 ROOT = Path(__file__).parents[2]
@@ -164,6 +165,17 @@ def test_strimzi_keeps_the_topics_of_the_catalogue() -> None:
         assert kept[spec.name]["partitions"] == spec.partitions
         assert spec.configs.items() <= kept[spec.name]["config"].items()
     assert not [each for each in built("production") if each["kind"] == "Job"]
+
+
+def test_every_process_in_production_is_a_user_with_its_rights() -> None:
+    users = {each["metadata"]["name"]: each["spec"] for each in built("production") if each["kind"] == "KafkaUser"}
+
+    assert {f"firebreak-{name}" for name, _ in ours("production")} <= set(users)
+    for name in COMPONENTS:
+        given = users[f"firebreak-{name}"]["authorization"]["acls"]
+        assert [(each["resource"]["name"], tuple(each["operations"])) for each in given] == [
+            (each.name, each.operations) for each in rights(name, Catalogue.load())
+        ]
 
 
 def test_in_production_every_process_has_a_certificate_and_stages_have_spares() -> None:
