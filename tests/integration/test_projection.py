@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import redis
+from confluent_kafka import Producer
+from support.alerts import area_count
 from support.redis import NoRedis, RedisServer
+from support.waiting import until
 
 from consumers.loop import Later, Record
+from consumers.projection.command import Projection
 from consumers.projection.projector import TABLES, Projector
 from consumers.projection.store import Lost, Row, Store, connected
 from schemas.environment import Secret
+from schemas.settings import Settings
+from schemas.wire import Wire
 
 
 @pytest.fixture
@@ -139,3 +147,24 @@ def test_rows_of_two_systems_stay_apart(client: redis.Redis) -> None:
     one.put(generation, [Row("alerts.state", b"a", 1, b"x")])
     one.show(generation)
     assert other.rows("alerts.state") is None
+
+
+def test_a_redis_that_forgets_everything_is_filled_again_from_the_topics(
+    own_topics: Callable[..., Settings], server: RedisServer, client: redis.Redis
+) -> None:
+    settings = replace(own_topics(), redis_url=Secret(server.url))
+    value = Wire.builtin().encode(area_count(area="E09000007"))
+    producer = Producer(settings.kafka.librdkafka())
+    producer.produce(settings.catalogue()["areas.counts"].name, value, b"E09000007|robbery", 0)
+    producer.flush()
+    store, projection = Store(client, settings.topic_prefix, TABLES), Projection(settings)
+    thread = threading.Thread(target=projection.run)
+    thread.start()
+    try:
+        until(lambda: store.rows("areas.counts") == {b"E09000007|robbery": value})
+        client.flushall()
+        until(lambda: store.rows("areas.counts") == {b"E09000007|robbery": value})
+        until(lambda: projection.ready)
+    finally:
+        projection.stop()
+        thread.join()
