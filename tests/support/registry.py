@@ -30,7 +30,7 @@ class Apicurio:
 
     def __enter__(self) -> Self:
         port = free_ports(1)[0]
-        folder = _unpacked()
+        folder = unpacked()
         memory = ("-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
         told = {
             "quarkus.http.host": "127.0.0.1",
@@ -125,7 +125,7 @@ def _read(path: str, subjects: dict[str, list[int]], texts: list[str]) -> tuple[
     return 200, {"subject": found[1], "version": int(found[2]), "id": number, "schema": texts[number - 1]}
 
 
-def _unpacked() -> Path:
+def unpacked() -> Path:
     for program in ("java", "mvn"):
         if shutil.which(program) is None:
             raise NoKafka(f"a real registry needs {program}: run deploy/ci/install.sh as root")

@@ -36,7 +36,8 @@ def random_kills(bench: Bench) -> Figures:
         figures = world.finish()
         figures.silence_s = restarts(world)
         figures.notes["kills"] = kills
-    bench.within(figures, RESTART_WITHIN)
+    # in the long form some stay away beyond their session: a worker that starts meanwhile waits for a takeover
+    bench.within(figures, RESTART_WITHIN if bench.short else TAKEOVER_WITHIN)
     return figures
 
 
