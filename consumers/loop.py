@@ -147,6 +147,8 @@ class Loop:
         Of the consumer: group and client id are made from it, and the label of its metrics.
     group, commit
         See the module.
+    until_end
+        End once the end of every partition was reached.
     wait
         Seconds that a fetch waits for records, so the longest time between two calls of ``turn``.
     registry
@@ -165,6 +167,7 @@ class Loop:
         name: str,
         group: bool = True,
         commit: bool = True,
+        until_end: bool = False,
         wait: float = 0.5,
         registry: CollectorRegistry | None = None,
         metrics: LoopMetrics | None = None,
@@ -174,7 +177,7 @@ class Loop:
         self._ids = {spec.name: spec.id for spec in topics}
         self._names = {spec.id: spec.name for spec in topics}
         self._handler = handler
-        self._group, self._commit, self._wait = group, commit and group, wait
+        self._group, self._commit, self._until_end, self._wait = group, commit and group, until_end, wait
         self._over = threading.Event()
         self._turned = time.monotonic()
         self._places: set[Place] = set()
@@ -224,7 +227,7 @@ class Loop:
 
     def run(self) -> None:
         """
-        Hand records over until :meth:`stop`.
+        Hand records over until :meth:`stop`, or to the end.
 
         Raises
         ------
@@ -236,7 +239,7 @@ class Loop:
         """
         try:
             self._begin()
-            while not self._over.is_set():
+            while not self._over.is_set() and not (self._until_end and self.caught_up):
                 self._turn()
         finally:
             self._end()

@@ -11,7 +11,9 @@ from types import MappingProxyType
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, without saying so
     AdminClient,
+    AlterConfigOpType,
     ClusterMetadata,
+    ConfigEntry,
     ConfigResource,
     ListOffsetsResultInfo,
     NewTopic,
@@ -167,6 +169,24 @@ class Admin:
                 why = _words(failure.args[0])
                 raise UsageError(f"the broker does not tell the configuration of {resource.name}: {why}") from failure
         return found
+
+    def configure(self, topic: str, name: str, value: str) -> None:
+        """
+        Set one configuration of a topic.
+
+        Raises
+        ------
+        UsageError
+            The broker refuses.
+
+        """
+        entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+        for answer in self._client.incremental_alter_configs([resource], request_timeout=CALL_WITHIN).values():
+            try:
+                answer.result()
+            except KafkaException as failure:
+                raise UsageError(f"{name} of topic {topic} can't be set: {_words(failure.args[0])}") from failure
 
     def unserved(self, topics: Mapping[str, int]) -> set[str]:
         """Topics, given with their partition counts, of which a leader is named but does not serve yet."""

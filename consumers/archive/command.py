@@ -73,7 +73,7 @@ def folder_of(settings: Settings, chosen: Path | None) -> Path:
     return chosen if chosen is not None else settings.data_dir / "archive"
 
 
-def keeping(settings: Settings, root: Path, every: float) -> tuple[Loop, Keeper]:
+def keeping(settings: Settings, root: Path, every: float, *, once: bool = False) -> tuple[Loop, Keeper]:
     """Wire the archive; nothing runs yet."""
     try:
         from consumers.archive.keeper import TOPICS, Keeper  # noqa: PLC0415 - an extra
@@ -81,7 +81,7 @@ def keeping(settings: Settings, root: Path, every: float) -> tuple[Loop, Keeper]
         raise UsageError(EXTRA) from missing
     registry, topics = CollectorRegistry(), [settings.catalogue()[each] for each in TOPICS]
     keeper = Keeper(root, topics, registered(settings), every=every, now=time.monotonic, registry=registry)
-    return Loop(settings, topics, keeper, name="archive", registry=registry), keeper
+    return Loop(settings, topics, keeper, name="archive", until_end=once, registry=registry), keeper
 
 
 @click.command()
@@ -89,7 +89,8 @@ def keeping(settings: Settings, root: Path, every: float) -> tuple[Loop, Keeper]
     "--archive", "chosen", type=click.Path(path_type=Path, file_okay=False), help="Folder; else in FIREBREAK_DATA_DIR."
 )
 @click.option("--every", type=Span(), default="60s", show_default=True, help="How often what grows is written.")
-def archive(chosen: Path | None, every: float) -> None:
+@click.option("--once", is_flag=True, help="Keep what there is now, and end.")
+def archive(chosen: Path | None, every: float, once: bool) -> None:
     """
     Keep what is published as Parquet files, by month of the event.
 
@@ -99,7 +100,7 @@ def archive(chosen: Path | None, every: float) -> None:
     Example: firebreak archive --archive /var/lib/firebreak/archive
     """
     settings = from_env(os.environ)
-    loop, _ = keeping(settings, folder_of(settings, chosen), every)
+    loop, _ = keeping(settings, folder_of(settings, chosen), every, once=once)
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         loop.stop()

@@ -7,23 +7,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.connection import KafkaSettings
-from schemas.errors import Malformed, UsageError
+from schemas.errors import Malformed
 from schemas.events import Millis, Rejection
 from schemas.jsonform import iso
 from schemas.wire import Wire
+from streams.ingest.reading import messages
 from streams.ingest.sending import Place
 
 RAW = "incidents.raw"
 """Topic that a rejection names if the stream refused it; one that ``ingest`` refused names a file."""
 
-_FETCH = 1_000
-_WITHIN = 0.1
-"""Seconds that one fetch waits for its last record."""
-_SILENT = 200
-"""Fetches without an answer after which the broker is taken to be away."""
 _BYTES_A_ROW = 16
 _ROWS = 32
 
@@ -96,7 +91,7 @@ def rejections(kafka: KafkaSettings, place: Place, undecoded: Callable[[str], No
 
     """
     decode = Wire.builtin().rejection.decode
-    for message in _messages(kafka, place):
+    for message in messages(kafka, place, range(place.partitions)):
         partition, offset = message.partition() or 0, message.offset() or 0
         try:
             rejection = decode(message.value() or b"")
@@ -104,44 +99,6 @@ def rejections(kafka: KafkaSettings, place: Place, undecoded: Callable[[str], No
             undecoded(f"{partition}-{offset}")
             continue
         yield Found(partition, offset, message.timestamp()[1], rejection)
-
-
-def _messages(kafka: KafkaSettings, place: Place) -> Iterator[Message]:
-    config: dict[str, str | int | float | bool] = {
-        **kafka.librdkafka(),
-        "group.id": "firebreak-rejected",
-        "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
-        "isolation.level": "read_committed",
-        "enable.partition.eof": True,
-        "fetch.wait.max.ms": 50,
-        "log_level": 0,
-    }
-    consumer = Consumer(config)
-    try:
-        yield from _to_the_end(consumer, place)
-    finally:
-        consumer.close()
-
-
-def _to_the_end(consumer: Consumer, place: Place) -> Iterator[Message]:
-    unfinished = set(range(place.partitions))
-    consumer.assign([TopicPartition(place.name, number, 0) for number in unfinished])
-    silent = 0
-    while unfinished:
-        messages = consumer.consume(_FETCH, _WITHIN)
-        silent = 0 if messages else silent + 1
-        if silent > _SILENT:
-            raise UsageError(f"{place.name}: the broker does not answer")
-        for message in messages:
-            error = message.error()
-            if error is None:
-                if message.partition() in unfinished:
-                    yield message
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library names its local codes so
-                unfinished.discard(message.partition() or 0)
-            elif not error.retriable():
-                raise UsageError(f"{place.name} can't be read: {error.str()}")
 
 
 def described(found: Found) -> Iterator[tuple[str, str]]:

@@ -12,10 +12,13 @@ from confluent_kafka import KafkaError, Message, Producer, murmur2
 from schemas.catalogue import TopicSpec
 from schemas.connection import KafkaSettings
 from schemas.errors import UsageError
+from schemas.events import Millis
 from streams.admin import Admin
 
 GIVE_UP_AFTER_MS = 120_000
 """A record that the broker has not taken by then is not sent."""
+NOW: Millis = 0
+"""Stamp of a record that is stamped when it is sent."""
 _SLICE = 1.0
 """Seconds between two looks at what failed."""
 
@@ -91,9 +94,9 @@ class Sender:
             self.settle()
         self._client.purge()
 
-    def send(self, topic: str, partition: int, key: bytes | None, value: bytes | None) -> None:
+    def send(self, topic: str, partition: int, key: bytes | None, value: bytes | None, stamp: Millis = NOW) -> None:
         """
-        Hand one record over, when it is due.
+        Hand one record over, when it is due; *stamp* is its timestamp where the topic keeps those of senders.
 
         Raises
         ------
@@ -107,7 +110,7 @@ class Sender:
         while True:
             self._check()
             try:
-                self._client.produce(topic, value, key, partition)
+                self._client.produce(topic, value, key, partition, timestamp=stamp)
             except BufferError:
                 self._client.poll(0.1)
             else:
