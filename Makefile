@@ -32,9 +32,13 @@ check: $(STAMP) ## lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+PARTS := $(wildcard tests/integration tests/faults tests/browser)
 .PHONY: test
-test: check ## what CI runs
-	$(BIN)/pytest
+test: check ## what CI runs: what starts servers and waits for them, and beside it what only computes
+	@mkdir -p build
+	@$(BIN)/pytest -o cache_dir=build/parts-cache $(PARTS) > build/test-parts.log 2>&1 & parts=$$!; \
+	$(BIN)/pytest $(PARTS:%=--ignore=%); rest=$$?; \
+	wait $$parts; parts=$$?; cat build/test-parts.log; exit $$((rest | parts))
 
 .PHONY: demo
 demo: $(STAMP) ## a made-up London through the real stages: ARGS="--for 60s --json -"

@@ -76,13 +76,14 @@ def kept(file: Path) -> Iterator[Received]:
         It is no such file, or is cut off.
 
     """
-    with file.open("rb") as stream:
-        try:
-            reader = fastavro.reader(stream, SCHEMA)
-            for record in reader:
+    try:
+        with file.open("rb") as stream:
+            for record in fastavro.reader(stream, SCHEMA):
                 yield Received(**record)  # type: ignore[typeddict-item]  # as the schema says
-        except (ValueError, EOFError, LookupError, TypeError) as wrong:
-            raise UsageError(f"{file} is no whole file of `firebreak raw save`: {wrong}") from wrong
+    except OSError as wrong:
+        raise UsageError(f"{file} can't be read: {wrong.strerror}") from wrong
+    except (ValueError, EOFError, LookupError, TypeError) as wrong:
+        raise UsageError(f"{file} is no whole file of `firebreak raw save`: {wrong}") from wrong
 
 
 @contextmanager
@@ -137,7 +138,7 @@ def save_command(file: Path, broker: str | None, prefix: str | None) -> None:
 
 
 @raw.command("load")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @_BROKER
 @_PREFIX
 def load_command(file: Path, broker: str | None, prefix: str | None) -> None:

@@ -44,7 +44,7 @@ def _fenced(page: Path) -> Iterator[Typed]:
     for block in FENCED.findall(page.read_text("utf-8")):
         for line in block.replace("\\\n", " ").splitlines():
             words = line.strip()
-            found = re.fullmatch(r"(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(firebreak .+)", words)
+            found = re.fullmatch(r"(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(firebreak .+?)(?: &)?", words)
             if found:
                 yield Typed(page.name, found[1], whole="..." not in words)
 

@@ -21,6 +21,7 @@ from schemas.events import Reason, Rejection
 from schemas.wire import Wire
 from streams.broker import EmbeddedBroker
 from streams.ingest.command import ingest
+from streams.ingest.keeping import raw
 from streams.ingest.rejected import rejected
 
 PRODUCE = 0
@@ -350,3 +351,23 @@ def test_profiles_are_named() -> None:
     told = CliRunner().invoke(ingest, ["--profiles"]).stdout
 
     assert [line.split()[0] for line in told.splitlines()][-1] == "police-uk"
+
+
+def test_what_is_saved_and_loaded_is_the_same_and_a_cut_file_sends_nothing(stage: Stage) -> None:
+    stage.ingest(HEADER + days(3, 1, 2))
+    before = stage.read("incidents.raw")
+    file = stage.folder / "raw.avro"
+
+    assert stage.call(raw, "save", str(file)).exception is None
+    assert stage.call(raw, "load", str(file)).exception is None
+    twice = stage.read("incidents.raw")
+    file.write_bytes(file.read_bytes()[:-20])
+    refused = stage.call(raw, "load", str(file))
+
+    assert sorted(_content(each) for each in twice) == sorted(_content(each) for each in [*before, *before])
+    assert isinstance(refused.exception, UsageError)
+    assert len(stage.read("incidents.raw")) == len(twice)
+
+
+def _content(message: Message) -> tuple[int | None, bytes | None, bytes | None]:
+    return message.partition(), message.key(), message.value()
