@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -38,9 +39,11 @@ class Change(NamedTuple):
     verdict: Verdict
 
 
-def changes(counts: Counts) -> list[Change]:
+def changes(counts: Counts, recorded: float = 1.0) -> list[Change]:
     """
     Compare the last two years of each row of [areas, months].
+
+    *recorded* is the share of the last year's incidents that is recorded by now, over that of the year before.
 
     The log ratio has variance d (1/a + 1/b), counts with a half added (Breslow and Day 1987, 2.4; Woolf 1955), where d
     is how much more than chance areas usually differ from the region's own change, from all earlier pairs of years.
@@ -51,6 +54,7 @@ def changes(counts: Counts) -> list[Change]:
     now, before = counts[:, -YEAR:].sum(axis=1), counts[:, -2 * YEAR : -YEAR].sum(axis=1)
     spread = usual_difference(counts)
     log, error = _logs(now, before, spread)
+    log -= math.log(recorded)
     many = now + before >= TELLING
     called = np.zeros(len(now), dtype=bool)
     if many.any():
@@ -66,6 +70,16 @@ def changes(counts: Counts) -> list[Change]:
         )
         for k in range(len(now))
     ]
+
+
+def compared(now: int, before: int, spread: float, recorded: float = 1.0) -> Change:
+    """One pair of years; *spread* is how many times the variance of chance its counts have, *recorded* as above."""
+    log, error = _logs(np.array([now]), np.array([before]), spread)
+    log -= math.log(recorded)
+    called = abs(log[0]) > SURE * error[0]
+    limits = np.exp(log[0] + SURE * error[0] * np.array([-1.0, 1.0]))
+    verdict = _verdict(now + before >= TELLING, bool(called), float(log[0]))
+    return Change(now, before, float(np.exp(log[0])), float(limits[0]), float(limits[1]), verdict)
 
 
 def _verdict(many: bool, called: bool, log: float) -> Verdict:

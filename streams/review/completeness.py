@@ -8,8 +8,8 @@ from streams.review.panel import Counts, Reals, Recording
 
 HISTORY = 36
 """Months of recording that delays are learnt from."""
-WHOLE = 0.95
-"""A month with at least this share of its incidents recorded is used as it stands."""
+ENOUGH = 0.75
+"""A month with a smaller share of its incidents recorded is told, and used for no statement."""
 
 
 def completeness(recording: Recording | None, group: str, months: range) -> Reals:

@@ -55,7 +55,9 @@ class Estimate(NamedTuple):
         return out
 
 
-def estimate(counts: Counts, others: Counts | None = None, half_life: float | None = None) -> Estimate:
+def estimate(
+    counts: Counts, others: Counts | None = None, half_life: float | None = None, complete: Reals | None = None
+) -> Estimate:
     """
     Underlying rates of [areas, months].
 
@@ -63,14 +65,14 @@ def estimate(counts: Counts, others: Counts | None = None, half_life: float | No
     and Kaldor 1987). The mean is a power of what *others* (counts of other violence there) lead to expect, so that an
     area with few homicides borrows from its other violence (Marshall 1991). Weighted counts are scaled so that variance
     and mean agree (Kish 1965, 8.2). Without *half_life* the one is used that best foretells the last year from those
-    before it.
+    before it. *complete* is the share of each month that is recorded by now.
     """
     chosen = half_life if half_life is not None else _best_half_life(counts, others)
-    return _posterior(counts, others, chosen)
+    return _posterior(counts, others, chosen, complete)
 
 
-def _posterior(counts: Counts, others: Counts | None, half_life: float) -> Estimate:
-    weighted, years, scale = _weighted(counts, half_life)
+def _posterior(counts: Counts, others: Counts | None, half_life: float, complete: Reals | None = None) -> Estimate:
+    weighted, years, scale = _weighted(counts, half_life, complete)
     expected = _prior_means(weighted, years, others, half_life)
     spread = _prior_spread(weighted, years, expected, scale)
     # shrinkage: prior Gamma(1 / spread, 1 / (spread * expected)), record of `scale` times too much variance
@@ -79,11 +81,12 @@ def _posterior(counts: Counts, others: Counts | None, half_life: float) -> Estim
     return Estimate(shape, rate, expected, half_life)
 
 
-def _weighted(counts: Counts, half_life: float) -> tuple[Reals, float, float]:
+def _weighted(counts: Counts, half_life: float, complete: Reals | None = None) -> tuple[Reals, float, float]:
     """Weighted counts, weighted years, and the variance of a weighted count over its mean."""
     weights = 0.5 ** (np.arange(counts.shape[1])[::-1] / half_life)
     scale = float((weights**2).sum() / weights.sum())
-    return counts @ weights, float(weights.sum()) / YEAR, scale
+    recorded = weights if complete is None else weights * complete
+    return counts @ weights, float(recorded.sum()) / YEAR, scale
 
 
 def _prior_means(weighted: Reals, years: float, others: Counts | None, half_life: float) -> Reals:
@@ -106,7 +109,7 @@ def _prior_means(weighted: Reals, years: float, others: Counts | None, half_life
 
 
 def _prior_spread(weighted: Reals, years: float, expected: Reals, scale: float) -> float:
-    """Squared coefficient of variation of areas' rates around what is expected, by moments; never quite 0."""
+    """Squared coefficient of variation of areas' rates around what is expected, by moments; never as good as 0."""
     mean = expected * years
     excess = ((weighted - mean) ** 2 - scale * mean).sum() / (mean**2).sum()
     return float(max(excess, SMALLEST_SPREAD))
@@ -176,4 +179,5 @@ def rank_correlation(one: Sequence[float] | Reals | Counts, other: Sequence[floa
 TOO_FEW = 50.0
 """Weighted incidents of all areas together below which other violence is not asked."""
 STEPS = 12
-SMALLEST_SPREAD = 1e-4
+SMALLEST_SPREAD = 0.05
+"""Other violence never foretells a rate better than by about a fifth, however well it fits few incidents."""

@@ -21,8 +21,8 @@ class MonthlyProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     ``shape`` is "wide" (a column a month) or "long" (a column that names the month, one that holds the count).
     ``area`` is the column of an area's code or name, ``within`` that of the name of the area around it, ``level`` that
-    of the areas in the region; without ``area`` the table is of the whole region. Labels of the column ``category`` are given to
-    groups by a scheme of the region pack or by ``groups`` (patterns by group); without it every row counts.
+    of the areas in the region; without ``area`` the table is of the whole region. Labels of the column ``category`` are
+    given to groups by a scheme of the region pack or by ``groups`` (patterns by group); without it every row counts.
     ``recorded`` is the month in which an incident became known, ``only`` what columns must say for a row to count.
     ``counted_by`` says whether months are those of recording (then nothing recent is missing) or of the incident.
     """

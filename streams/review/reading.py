@@ -75,7 +75,10 @@ def read_monthly(
 
     """
     tables = [_table(path, profile, told) for path in files]
-    chosen, notes = _chosen(tables, first, end)
+    begun = _recording_begun(tables)
+    chosen, notes = _chosen(tables, max(first, begun), end)
+    if begun > first:
+        notes.append(f"recording begins with {iso(begun)}: what happened before is not whole, and left out")
     if not chosen:
         has = ", ".join(f"{table.first and iso(table.first)} to {iso(table.end - 1)}" for table in tables)
         raise UsageError(f"no month from {iso(first)} to {iso(end - 1)} in {files[0].name} (it has {has})")
@@ -94,6 +97,12 @@ def _chosen(tables: Sequence[Table], first: Month, end: Month) -> tuple[dict[Mon
     short = sorted(at for at, number in chosen.items() if totals[number][at] < TRUNCATED * usual)
     notes = [f"{iso(at)} is left out: {totals[chosen[at]][at]:,} records, {usual:,.0f} are usual" for at in short]
     return {at: number for at, number in sorted(chosen.items()) if at not in set(short)}, notes
+
+
+def _recording_begun(tables: Sequence[Table]) -> Month:
+    """The first month in which anything was recorded, where tables tell that; else the first of all."""
+    recorded = [cell.recorded for table in tables for cell in table.cells if cell.recorded is not None]
+    return min(recorded, default=0)
 
 
 def _totals(table: Table) -> dict[Month, int]:
@@ -193,7 +202,7 @@ class _Counting:
             provenance=Provenance(
                 source=self._profile.source,
                 licence=self._profile.licence,
-                files=tuple((path.name, _digest(path)) for path in self._files),
+                files=tuple((path.name, digest(path)) for path in self._files),
                 notes=(*self._notes, *self._said(tables, elsewhere, labels)),
             ),
             recording=Recording(by_delay={g: delays[g] for g in groups}, until=max(recorded) + 1) if recorded else None,
@@ -344,7 +353,8 @@ def _month_or_none(text: str) -> Month | None:
         return None
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

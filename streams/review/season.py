@@ -23,13 +23,14 @@ class Seasonal:
     A series and its season.
 
     ``factors`` are twelve multipliers with mean 1, January first; ``expected_share`` is what a month would have of an
-    even rate: factor times days over mean days; ``dispersion`` the variance over the mean of a month's count around its
-    own level, at least 1.
+    even rate: factor times days over mean days times the share recorded; ``dispersion`` the variance over the mean of a
+    month's count around its own level, at least 1; ``drift`` that of a month around the same one a year before.
     """
 
     factors: Reals
     expected_share: Reals
     dispersion: float
+    drift: float = 1.0
 
     def adjusted(self, counts: Counts) -> Reals:
         """Counts of months of mean length and season."""
@@ -44,16 +45,16 @@ class Seasonal:
         return np.maximum(low, 0.0) / self.expected_share, ((root + half) ** 2 - 3.0 / 8.0) / self.expected_share
 
 
-def learnt(counts: Counts, first: Month) -> Seasonal:
+def learnt(counts: Counts, first: Month, complete: Reals | None = None) -> Seasonal:
     """
-    The season of a series of monthly counts.
+    The season of a series of monthly counts, of which so much is recorded by now.
 
     Ratio to the centred moving average of twelve months, median by month of the year (Makridakis, Wheelwright and
     Hyndman, Forecasting, 1998, 3/4), shrunk to 1 by the share of its variance that is not chance (James and Stein
     1961).
     """
     months = range(first, first + len(counts))
-    lengths = days(months) / MEAN_DAYS
+    lengths = days(months) / MEAN_DAYS * (1.0 if complete is None else complete)
     if len(counts) < ENOUGH or counts.sum() == 0:
         return Seasonal(factors=np.ones(YEAR), expected_share=lengths, dispersion=dispersion(counts / lengths))
     rate = counts / lengths
@@ -71,7 +72,7 @@ def learnt(counts: Counts, first: Month) -> Seasonal:
     factors = 1.0 + kept * (raw - 1.0)
     factors /= factors.mean()
     share = lengths * factors[np.arange(first, first + len(counts)) % YEAR]
-    return Seasonal(factors=factors, expected_share=share, dispersion=dispersion(counts / share))
+    return Seasonal(factors=factors, expected_share=share, dispersion=dispersion(counts / share), drift=_drift(counts))
 
 
 def dispersion(level: Reals) -> float:
@@ -91,5 +92,15 @@ def dispersion(level: Reals) -> float:
     return max(1.0, float(kept.sum() / len(kept) / TRIMMED))
 
 
+def _drift(counts: Counts) -> float:
+    """Variance over chance of the log ratio of a month to the same month a year before, around its running middle."""
+    now, before = counts[YEAR:].astype(np.float64) + 0.5, counts[:-YEAR].astype(np.float64) + 0.5
+    log = np.log(now / before)
+    around = log - np.convolve(np.pad(log, YEAR // 2, mode="edge"), np.ones(YEAR + 1) / (YEAR + 1), "valid")
+    return max(1.0, float(np.median(around**2 / (1.0 / now + 1.0 / before)) / MEDIAN_CHI))
+
+
+MEDIAN_CHI = 0.4549
+"""Median of a chi-squared variable of one degree."""
 TRIMMED = 0.7588
 """Mean of a chi-squared variable of one degree below its 0.95 quantile, over that of the whole one."""

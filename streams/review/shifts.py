@@ -25,7 +25,8 @@ class Shift(NamedTuple):
     A level that changed.
 
     ``at`` is the first month of the new level, [``earliest``, ``latest``] the months that the data can't tell from it
-    (95 %), ``ratio`` the new level over the old one with limits of 95 %; ``before`` and ``after`` are incidents a month.
+    (95 %), ``ratio`` the new level over the old one with limits of 95 %; ``before`` and ``after`` are incidents a
+    month.
     """
 
     at: Month
