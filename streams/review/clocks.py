@@ -12,12 +12,13 @@ import numpy as np
 from streams.backtest.hours import Hours
 from streams.core.geography import Region
 from streams.review.months import Month
-from streams.review.panel import Counts, Panel, Provenance, Reals
+from streams.review.panel import Counts, Panel, Provenance
 
 WEEK = 168
 DAYS_NEAR = 14
 """Days within which another incident in the same area counts as soon."""
 SHUFFLES = 99
+QUARTER = 91
 
 
 class Repeat(NamedTuple):
@@ -109,8 +110,8 @@ def near_repeats(daily: Counts, seed: int = 1) -> Repeat:
     Whether incidents of an area come closer together in time than those of areas at large.
 
     Knox (1964) with the area as place: pairs of incidents of one area at most :data:`DAYS_NEAR` days apart, over the
-    mean of worlds in which each day's incidents are dealt to areas anew by the areas' share of the quarter, which keeps
-    what days and areas have in common (Johnson et al. 2007). The limits are 95 % of those worlds around the ratio.
+    mean of worlds in which the days of each quarter's incidents are dealt anew, so that areas and days keep their
+    numbers (Johnson et al. 2007). The limits are 95 % of those worlds around the ratio.
     """
     random = np.random.default_rng(seed)
     seen = _pairs(daily)
@@ -127,10 +128,11 @@ def _pairs(daily: Counts) -> int:
 
 
 def _dealt(daily: Counts, random: np.random.Generator) -> Counts:
+    """The same incidents of each area and of each day in a quarter, which is whose dealt anew (Mantel 1967)."""
     out = np.zeros_like(daily)
-    for begin in range(0, daily.shape[1], 91):
-        part = daily[:, begin : begin + 91]
-        shares: Reals = part.sum(axis=1) / max(int(part.sum()), 1)
-        if shares.sum() > 0:
-            out[:, begin : begin + 91] = random.multinomial(part.sum(axis=0), shares / shares.sum()).T
+    for begin in range(0, daily.shape[1], QUARTER):
+        part = daily[:, begin : begin + QUARTER]
+        areas = np.repeat(np.arange(part.shape[0]), part.sum(axis=1))
+        at = np.repeat(np.arange(part.shape[1]), part.sum(axis=0))
+        np.add.at(out, (random.permutation(areas), begin + at), 1)
     return out

@@ -6,6 +6,8 @@ import numpy as np
 
 from streams.review.panel import Counts, Reals, Recording
 
+SETTLED = 0.9
+"""Shifts are dated only among months with at least this share: how fast records come changes too."""
 HISTORY = 36
 """Months of recording that delays are learnt from."""
 ENOUGH = 0.75

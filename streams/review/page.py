@@ -83,7 +83,7 @@ def _lines(code: str, told: Sequence[Places], names: Mapping[str, str]) -> Itera
     for places in told:
         k = places.areas.index(code)
         low, high = places.estimate.interval()
-        digits = 3 if places.now[code].number is not None else 1
+        digits = 3 if _exact(places, code) else 1
         yield Line(
             group=places.group,
             usual=f"{_round(float(low[k]), digits)} to {_round(float(high[k]), digits)} a year",
@@ -96,9 +96,13 @@ def _lines(code: str, told: Sequence[Places], names: Mapping[str, str]) -> Itera
         )
 
 
+def _exact(places: Places, code: str) -> bool:
+    return places.now[code].number is not None and places.before[code].number is not None
+
+
 def _change(places: Places, k: int) -> str:
     code = places.areas[k]
-    if places.now[code].number is None or places.before[code].number is None:
+    if not _exact(places, code):
         return "numbers are too small to be told"
     return sentences.of_change(places.changes[k])
 

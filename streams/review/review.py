@@ -141,7 +141,9 @@ def _trend(panel: Panel, group: str) -> Trend:
     complete = completeness.completeness(panel.recording, group, range(panel.first, panel.end))
     late = np.flatnonzero(complete < completeness.ENOUGH)
     used = int(late[0]) if len(late) else len(counts)
-    whole = counts[:used]
+    whole, settled = counts[:used], used
+    while settled and complete[settled - 1] < completeness.SETTLED:
+        settled -= 1
     learnt = season.learnt(whole, panel.first, complete[:used])
     low, high = learnt.interval(whole)
     return Trend(
@@ -153,7 +155,7 @@ def _trend(panel: Panel, group: str) -> Trend:
         high=high,
         complete=complete,
         used=used,
-        shifts=shifts.found(whole, panel.first, learnt),
+        shifts=shifts.found(whole[:settled], panel.first, learnt.until(settled)),
         change=_change(whole, learnt, _recorded(complete[:used])),
     )
 

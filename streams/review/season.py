@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class Seasonal:
     expected_share: Reals
     dispersion: float
     drift: float = 1.0
+
+    def until(self, months: int) -> Seasonal:
+        """The same for the first months of the series."""
+        return replace(self, expected_share=self.expected_share[:months])
 
     def adjusted(self, counts: Counts) -> Reals:
         """Counts of months of mean length and season."""
