@@ -36,15 +36,15 @@ def name(group: str) -> str:
 
 
 def percent(ratio: float) -> str:
-    """
+    r"""
     How much more or less, in whole percent.
 
     >>> percent(1.124), percent(0.83), percent(2.5)
-    ('12 % more', '17 % less', '2.5 times as many')
+    ('12\xa0% more', '17\xa0% less', '2.5 times as many')
     """
     if ratio >= TWICE:
         return f"{ratio:.1f} times as many"
-    return f"{abs(ratio - 1):.0%} {'more' if ratio >= 1 else 'less'}".replace("%", " %")
+    return f"{abs(ratio - 1):.0%} {'more' if ratio >= 1 else 'less'}".replace("%", "\u00a0%")
 
 
 def of_change(change: Change) -> str:
@@ -60,13 +60,13 @@ def of_change(change: Change) -> str:
 
 
 def ratio(value: float) -> str:
-    """
+    r"""
     A ratio for people.
 
     >>> ratio(0.871), ratio(1.25)
-    ('87 %', '125 %')
+    ('87\xa0%', '125\xa0%')
     """
-    return f"{value * 100:.0f} %"
+    return f"{value * 100:.0f}\u00a0%"
 
 
 def of_trend(trend: Trend, end: Month) -> str:
@@ -77,12 +77,12 @@ def of_trend(trend: Trend, end: Month) -> str:
 
 
 def of_shift(shift: Shift, group: str) -> str:
-    """
+    r"""
     A level shift, dated and in words.
 
     >>> s = Shift(24242, 24242, 24243, 0.82, 0.79, 0.85, 13700.0, 11234.0)
     >>> of_shift(s, "robbery")
-    'Robbery fell by 18 % in March 2020 (or up to April 2020), from about 13,700 to 11,234 a month'
+    'Robbery fell by 18\xa0% in March 2020 (or up to April 2020), from about 13,700 to 11,234 a month'
     """
     moved = "rose" if shift.ratio > 1 else "fell"
     date = words(shift.at)
@@ -90,7 +90,7 @@ def of_shift(shift: Shift, group: str) -> str:
         date += f" (or as early as {words(shift.earliest)})"
     elif shift.latest > shift.at:
         date += f" (or up to {words(shift.latest)})"
-    size = f"{abs(shift.ratio - 1) * 100:.0f} %"
+    size = f"{abs(shift.ratio - 1) * 100:.0f}\u00a0%"
     digits = 0 if shift.before >= FEW else 1
     levels = f"from about {shift.before:,.{digits}f} to {shift.after:,.{digits}f} a month"
     return f"{name(group)} {moved} by {size} in {date}, {levels}"

@@ -3,8 +3,8 @@ How well the review's list of areas foretells next year's harm, and how often it
 
 ``cd tests && PYTHONPATH=..:. python -m bench.review`` prints one line of JSON a measure, on London's wards and
 Chicago's districts (skipped where those files are absent) and on made-up worlds. ``foretold`` and ``raw`` are the
-shares of the next year's incidents in as many areas (a tenth, at least one) named by the estimate and by last year's raw
-counts; ``gain`` their difference, mean over the years, with limits of 95 % from the years (Student's t).
+shares of the next year's incidents in as many areas (a tenth, at least one) named by the estimate and by last year's
+raw counts; ``gain`` their difference, mean over the years, with limits of 95 % from the years (Student's t).
 """
 
 from __future__ import annotations
