@@ -76,6 +76,14 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
             reads=("incidents.raw", "areas.counts", "alerts.events", "alerts.state"), looks_at_all=True
         ),
         "archive": Component(reads=("incidents.enriched", "alerts.events")),
+        "projector": Component(
+            reads=(
+                *("areas.counts", "alerts.state", "alerts.events", "notifications.deliveries", "audit"),
+                "incidents.enriched",
+            ),
+            group=False,
+        ),
+        "console": Component(writes=("detect.inbox",), group=False),
         "relay": Component(reads=PUBLIC, transactions="relay-"),
         "desk": Component(
             reads=("alerts.events", "alerts.state", "areas.counts", "audit", "detect.inbox"),

@@ -59,6 +59,12 @@ def _tense(text: str) -> str:
     return text
 
 
+def _access(text: str) -> str:
+    if text not in {"local", "proxy", "oidc"}:
+        raise ValueError("there are local, proxy and oidc")
+    return text
+
+
 def _prefix(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*", text) or len(text) > 100:
         raise ValueError("write words of a-z, 0-9 and -, dots between them")
@@ -67,6 +73,7 @@ def _prefix(text: str) -> str:
 
 STAGE = Kind("enrich | count | detect", _stage)
 TENSE = Kind("ACTUAL | EXERCISE", _tense)
+ACCESS = Kind("local | proxy | oidc", _access)
 TOPIC_PREFIX = Kind("name", _prefix)
 
 
@@ -112,6 +119,14 @@ class Settings:
     subscribers: Path | None = setting(OPTIONAL_PATH, "", "File of the relay's subscribers (YAML); empty: none.")
     routes: Path | None = setting(OPTIONAL_PATH, "", "File of the notifier's routes (YAML); empty: nobody is told.")
     console_bind: str = setting(OPTIONAL_ADDRESS, "127.0.0.1:8088", "Where the console is served.")
+    console_access: str = setting(ACCESS, "local", "How the console knows who asks; local: whoever is on this machine.")
+    console_key: Secret = setting(SECRET, "", "Secret of 32 characters or more that signs sessions and identities.")
+    console_people: Path | None = setting(OPTIONAL_PATH, "", "File of people, roles and tokens (YAML); empty: none.")
+    console_url: str = setting(TEXT, "", "Address of the console as browsers know it; empty: that it is served at.")
+    oidc_issuer: str = setting(TEXT, "", "Identity provider of the console (OpenID Connect).")
+    oidc_client: str = setting(TEXT, "", "Client id of the console at its identity provider.")
+    oidc_secret: Secret = setting(SECRET, "", "Client secret of the console there; empty: a public client.")
+    review: Path | None = setting(OPTIONAL_PATH, "", "Folder of the latest review, shown by the console; empty: none.")
 
     def __post_init__(self) -> None:
         if self.heartbeat * 2 > self.session_timeout:

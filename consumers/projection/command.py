@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import uuid
 from types import FrameType
 
 import click
 from prometheus_client import CollectorRegistry
 
+from consumers.cache import Lost, Store, connected
+from consumers.gazetteer import Gazetteer
 from consumers.health import serve
 from consumers.loop import Loop
 from consumers.metrics import LoopMetrics
-from consumers.projection.projector import TABLES, Projector
-from consumers.projection.store import Lost, Store, connected
+from consumers.projection.projector import Projector
+from consumers.projection.tables import TABLES, TOPICS, Rows
+from schemas import registry
 from schemas.errors import UsageError
 from schemas.settings import Settings, from_env
 
@@ -26,6 +30,9 @@ class Projection:
         self._settings = settings
         self._metrics = LoopMetrics(self.registry, "projector")
         self._store = Store(connected(settings.redis_url), settings.topic_prefix, TABLES)
+        self._wire = registry.wire(settings)
+        self._coarse = {words.levels[0] for words in Gazetteer.load(settings.regions).regions.values()}
+        self._writer = uuid.uuid4().hex
         self._over = False
         self._projector, self._loop = self._made()
 
@@ -55,8 +62,8 @@ class Projection:
     def _made(self) -> tuple[Projector, Loop]:
         catalogue = self._settings.catalogue()
         ends: list[Loop] = []
-        projector = Projector(self._store, lambda: ends[0].caught_up)
-        topics = [catalogue[each] for each in TABLES]
+        projector = Projector(self._store, Rows(self._wire, self._coarse), self._writer, lambda: ends[0].caught_up)
+        topics = [catalogue[each] for each in TOPICS]
         ends.append(Loop(self._settings, topics, projector, name="projector", group=False, metrics=self._metrics))
         return projector, ends[0]
 
@@ -66,7 +73,8 @@ def projector() -> None:
     """
     Keep the newest counts and alerts in Redis, for screens.
 
-    Redis is a cache: it is filled from the topics at each start, and again when it has lost what was there. Run one.
+    Redis is a cache: it is filled from the topics at each start, and again when it has lost what was there. Run one;
+    a second one waits until the first is gone.
 
     Example: FIREBREAK_REDIS_URL=redis://127.0.0.1:6379/0 firebreak projector
     """

@@ -14,13 +14,16 @@ from support.alerts import area_count
 from support.redis import NoRedis, RedisServer
 from support.waiting import until
 
+from consumers.cache import Lost, Row, Store, connected
 from consumers.loop import Later, Record
 from consumers.projection.command import Projection
-from consumers.projection.projector import TABLES, Projector
-from consumers.projection.store import Lost, Row, Store, connected
+from consumers.projection.projector import HELD, Projector
+from consumers.projection.tables import TABLES, Rows
 from schemas.environment import Secret
 from schemas.settings import Settings
 from schemas.wire import Wire
+
+ROWS = Rows(Wire.builtin(), {"borough"})
 
 
 @pytest.fixture
@@ -51,14 +54,14 @@ def record(key: bytes, offset: int, value: bytes | None) -> Record:
 
 
 def built(store: Store, *records: Record) -> Projector:
-    projector = Projector(store, lambda: True)
+    projector = Projector(store, ROWS, "test", lambda: True)
     projector.take(records)
     projector.turn()
     return projector
 
 
 def test_nothing_is_shown_before_the_ends_of_the_topics_were_reached(store: Store) -> None:
-    projector = Projector(store, lambda: False)
+    projector = Projector(store, ROWS, "test", lambda: False)
     projector.take([record(b"a", 0, b"1")])
     projector.turn()
     assert store.rows("areas.counts") is None
@@ -88,7 +91,7 @@ def test_the_generation_before_is_read_until_the_next_is_whole_and_is_then_gone(
     store: Store, client: redis.Redis
 ) -> None:
     built(store, record(b"a", 1, b"x"))
-    second = Projector(store, lambda: False)
+    second = Projector(store, ROWS, "test", lambda: False)
     second.take([record(b"a", 2, b"y")])
     assert store.rows("areas.counts") == {b"a": b"x"}
     built(store, record(b"a", 2, b"y"))
@@ -138,6 +141,19 @@ def test_a_full_redis_makes_the_projector_wait_and_keeps_what_it_has(store: Stor
     assert store.rows("areas.counts") == {b"a": b"x"}
     client.config_set("maxmemory", "0")
     projector.take([record(b"a", 2, b"y")])
+    assert store.rows("areas.counts") == {b"a": b"y"}
+
+
+def test_a_second_projector_waits_until_the_first_is_gone(store: Store, client: redis.Redis) -> None:
+    built(store, record(b"a", 1, b"x"))
+    second = Projector(store, ROWS, "other", lambda: True)
+    with pytest.raises(Later):
+        second.turn()
+    # what its last sign of life being long ago means
+    assert 0 < client.ttl("fb:test:writer") <= HELD
+    client.delete("fb:test:writer")
+    second.take([record(b"a", 2, b"y")])
+    second.turn()
     assert store.rows("areas.counts") == {b"a": b"y"}
 
 

@@ -38,6 +38,14 @@ return 1
 """
 
 
+_HOLD = """
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
+
 class Lost(FirebreakError):
     """The generation is gone from Redis: it has to be built anew."""
 
@@ -77,6 +85,10 @@ class Store:
         self._client = client
         self._prefix = f"fb:{prefix}"
         self._tables = tuple(tables)
+
+    def hold(self, writer: str, seconds: int) -> bool:
+        """Be the one who writes, for so long from now; False while somebody else is."""
+        return bool(self._client.eval(_HOLD, 1, f"{self._prefix}:writer", writer, seconds))
 
     def begin(self) -> int:
         """Begin a generation, empty; give its number."""
@@ -146,6 +158,23 @@ class Store:
         if generation is None:
             return None
         return cast("dict[bytes, bytes]", self._client.hgetall(self._name(generation, table)))
+
+    def row(self, table: str, key: bytes) -> bytes | None:
+        """Give one row that readers read; None where there is none."""
+        generation = self.shown()
+        if generation is None:
+            return None
+        return cast("bytes | None", self._client.hget(self._name(generation, table), key.decode()))
+
+    def newest(self) -> bytes:
+        """Give the id of the newest entry of the stream of changes."""
+        entries = cast("list[tuple[bytes, object]]", self._client.xrevrange(f"{self._prefix}:live", count=1))
+        return entries[0][0] if entries else b"0-0"
+
+    def keeps(self, after: bytes) -> bool:
+        """Whether the stream still has everything after an entry."""
+        entries = cast("list[tuple[bytes, object]]", self._client.xrange(f"{self._prefix}:live", after, count=1))
+        return after == b"0-0" or (bool(entries) and entries[0][0] == after)
 
     def changes(self, after: bytes = b"0-0") -> list[tuple[bytes, str, bytes]]:
         """Give what changed after an entry of the stream: its id, the table and the key of the row."""
