@@ -79,7 +79,7 @@ class Gazetteer:
 
 
 def _read(pack: str) -> tuple[str, Words]:
-    folder = _folder(pack)
+    folder = folder_of(pack)
     try:
         told = tomllib.loads((folder / "region.toml").read_text("utf-8"))
         with (folder / "areas.csv").open(encoding="utf-8", newline="") as file:
@@ -95,7 +95,8 @@ def _read(pack: str) -> tuple[str, Words]:
     return str(told["name"]), words
 
 
-def _folder(pack: str) -> Path:
+def folder_of(pack: str) -> Path:
+    """Folder of a region pack, by the name of a built-in one or by its own path."""
     home = find_spec("streams")
     built_in = [Path(place) / "regions" / pack for place in (home.submodule_search_locations or ())] if home else []
     for folder in (*built_in, Path(pack)):

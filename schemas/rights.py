@@ -79,7 +79,7 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
         "projector": Component(
             reads=(
                 *("areas.counts", "alerts.state", "alerts.events", "notifications.deliveries", "audit"),
-                "incidents.enriched",
+                *("incidents.enriched", "incidents.rejected"),
             ),
             group=False,
         ),

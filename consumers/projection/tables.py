@@ -20,6 +20,7 @@ TOPICS = (
     "notifications.deliveries",
     "audit",
     "incidents.enriched",
+    "incidents.rejected",
 )
 """Topics that are projected."""
 TABLES = (
@@ -31,6 +32,7 @@ TABLES = (
     "series",
     "sources",
     "feed",
+    "rejects",
 )
 WEEK = 7 * 24
 """Hours of an area that its series keeps."""
@@ -80,7 +82,7 @@ class Rows:
 
     def __init__(self, wire: Wire, coarse: Collection[str]) -> None:
         self._wire, self._coarse = wire, frozenset(coarse)
-        self._heard: dict[str, Heard] = {}
+        self._heard: dict[tuple[str, str], Heard] = {}
 
     def of(self, record: Record) -> Iterator[Row]:
         """Rows that a record means; one that this version can't read means its own row only."""
@@ -106,16 +108,22 @@ class Rows:
             yield Row("alerts.events", key.encode(), record.offset, record.value)
         elif record.topic == "incidents.enriched":
             yield from self._arrived(record, record.value)
+        elif record.topic == "incidents.rejected":
+            rejection = self._wire.rejection.decode(record.value)
+            yield self._counted("rejects", f"{rejection.source}|{rejection.reason}|{record.partition}", record)
+
+    def _counted(self, table: str, key: str, record: Record) -> Row:
+        before = self._heard.get((table, key), Heard(0, record.timestamp, record.timestamp))
+        now = Heard(before.records + 1, before.first, max(record.timestamp, before.last))
+        self._heard[table, key] = now
+        return Row(table, key.encode(), record.offset, _JSON.encode(now))
 
     def _arrived(self, record: Record, value: bytes) -> Iterator[Row]:
         incident = self._wire.decode_incident(value)
         if not incident.incident_id:
             return
         source = incident.incident_id.partition("|")[0]
-        key = f"{source}|{record.partition}"
-        before = self._heard.get(key, Heard(0, record.timestamp, record.timestamp))
-        self._heard[key] = Heard(before.records + 1, before.first, max(record.timestamp, before.last))
-        yield Row("sources", key.encode(), record.offset, _JSON.encode(self._heard[key]))
+        yield self._counted("sources", f"{source}|{record.partition}", record)
         arrived = Arrived(
             incident=incident.incident_id,
             kind="" if incident.was is None else "changed",
