@@ -21,7 +21,7 @@ setup: $(STAMP) ## .venv with firebreak in it, from the lock
 
 .PHONY: lock
 lock: $(STAMP) ## renew the lock files from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --extra archive --extra registry --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --extra archive --extra registry --extra console --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --group dev --output-file requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --group build --output-file requirements-build.lock
 
@@ -103,3 +103,8 @@ faults-table: $(STAMP) ## the figures of faults.jsonl into docs/reliability.md
 .PHONY: platform
 platform: ## docker-compose.yml for real: up, healthy, an incident through, down (needs a Docker engine)
 	@deploy/platform.sh
+
+.PHONY: browser
+browser: $(STAMP) ## every page and action in a real browser: browser.jsonl, build/screenshots (needs chromium, redis-server)
+	BROWSER_OUT=browser.jsonl $(BIN)/pytest -q tests/browser
+	@$(BIN)/python -c 'import sys; lines = open("browser.jsonl").read().splitlines(); print(len(lines), "looks at pages, see browser.jsonl and build/screenshots")'

@@ -85,7 +85,9 @@ class Site:
             access=self.identities.access,
             **given,
         )
-        return web.Response(text=text, content_type="text/html", status=status)
+        response = web.Response(text=text, content_type="text/html", status=status)
+        response.enable_compression()
+        return response
 
 
 def environment() -> Environment:

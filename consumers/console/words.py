@@ -85,6 +85,8 @@ class Eyes:
 
     def sentence(self, alert: Alert, event: AlertEvent | None) -> str:
         """What an alert says, in one sentence."""
+        if event is not None and event.upper == 0 and event.score == 0:
+            return f"{alert.observed} in {hours(alert.window)}; told at once, since each one counts"
         said = f"{alert.observed} in {hours(alert.window)}, expected {alert.expected:.1f}"
         if event is not None and event.upper >= event.lower:
             said += f" (normal {event.lower} to {event.upper})"

@@ -10,7 +10,7 @@ import msgspec
 from consumers.cache import Row
 from consumers.loop import Record
 from schemas.errors import Malformed
-from schemas.events import HOUR, Millis
+from schemas.events import HOUR, Change, Millis
 from schemas.wire import Wire
 
 TOPICS = (
@@ -120,13 +120,13 @@ class Rows:
 
     def _arrived(self, record: Record, value: bytes) -> Iterator[Row]:
         incident = self._wire.decode_incident(value)
-        if not incident.incident_id:
+        if incident.change == Change.HEARTBEAT:
             return
         source = incident.incident_id.partition("|")[0]
         yield self._counted("sources", f"{source}|{record.partition}", record)
         arrived = Arrived(
             incident=incident.incident_id,
-            kind="" if incident.was is None else "changed",
+            kind=incident.change,
             received=incident.received_at,
             hour=incident.hour,
             region=incident.region,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need beside Python: Java 17 and Maven for a real Kafka, OpenSSL for its certificates, iproute2 and
 # nftables for networks that break, Redis, Prometheus and Alertmanager, Node for judges of contracts that are published
-# for it only, and Python's own venv.
+# for it only, Chromium for the screens, and Python's own venv.
 # On Debian and Ubuntu, as root; does nothing where all of it is there.
 set -euo pipefail
 
@@ -22,6 +22,7 @@ declare -A package=(
   [prometheus-alertmanager]=prometheus-alertmanager
   [amtool]=prometheus-alertmanager
   [kubectl]=kubernetes-client
+  [chromium]=chromium
 )
 
 wanted=()

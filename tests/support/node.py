@@ -34,6 +34,19 @@ def node(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=WITHIN, check=False)
 
 
+def package(name: str) -> Path:
+    """
+    Folder of an installed package.
+
+    Raises
+    ------
+    NoNode
+        As :func:`node` does.
+
+    """
+    return _installed() / "node_modules" / name
+
+
 def _installed() -> Path:
     """Give a folder with the scripts as they are now and the packages of the lock."""
     for program in ("node", "npm"):
