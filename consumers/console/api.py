@@ -140,9 +140,8 @@ def problem(status: int, detail: str) -> web.Response:
 def _alert(alert: Alert, eyes: Eyes) -> dict[str, object]:
     told = asdict(alert)
     for name in ("opened_at", "updated_at", "ended_at", "snoozed_until"):
-        told[name] = _iso(told[name])
-    if alert.group in PROTECTED:
-        told["opened_at"] = str(told["opened_at"])[:10]
+        at = _iso(told[name])
+        told[name] = at[:10] if at is not None and alert.group in PROTECTED else at
     areas = eyes.areas(alert.areas, alert.group)
     return told | {
         "areas": areas,

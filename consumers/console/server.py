@@ -25,6 +25,7 @@ from consumers.console.state import TABLES, World
 from consumers.gazetteer import Gazetteer
 from schemas import registry as schemas_registry
 from schemas.errors import UsageError
+from schemas.events import Command
 from schemas.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
@@ -95,10 +96,10 @@ class Console:
         self._streams.set_function(lambda: len(self._hub))
         self._age.set_function(lambda: (self.site.world.as_of or 0) / 1000)
 
-    def app(self) -> web.Application:
-        """The application."""
+    def app(self, send: Callable[[Command], None] | None = None) -> web.Application:
+        """The application; *send* gives a command to the log, if not as usual."""
         app = web.Application(middlewares=[self._timed, self._known], client_max_size=LARGEST)
-        actions = Actions(self.site)
+        actions = Actions(self.site, send)
         app.add_routes(
             [
                 web.get("/healthz", self._alive),

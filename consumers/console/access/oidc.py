@@ -69,7 +69,7 @@ class Login:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        response = web.HTTPFound(f"{provider['authorization_endpoint']}?{urlencode(asked)}")
+        response = _to(f"{provider['authorization_endpoint']}?{urlencode(asked)}")
         told = {"sub": state, "verifier": verifier, "nonce": nonce, "then": _local(request.query.get("then", "/"))}
         self._set(response, LOGIN, self._signer.sign("login", told, LOGIN_WITHIN), LOGIN_WITHIN)
         return response
@@ -82,7 +82,7 @@ class Login:
         claims = await self._claims(request.query.get("code", ""), str(told["verifier"]), str(told["nonce"]))
         if claims is None:
             raise web.HTTPForbidden(text="the identity provider did not confirm who you are")
-        response = web.HTTPFound(str(told["then"]))
+        response = _to(str(told["then"]))
         name = claims.get("email") or claims.get("preferred_username") or claims["sub"]
         session = {"sub": str(name), "groups": claims.get("groups") or []}
         seconds = SESSION_HOURS * 3600
@@ -92,7 +92,7 @@ class Login:
 
     async def leave(self, _request: web.Request) -> web.Response:
         """End the session."""
-        response = web.HTTPFound("/")
+        response = _to("/")
         response.del_cookie(SESSION)
         return response
 
@@ -141,6 +141,10 @@ class Login:
     def _set(self, response: web.Response, name: str, value: str, seconds: int) -> None:
         secure = self._url.startswith("https:")
         response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="Lax", secure=secure, path="/")
+
+
+def _to(address: str) -> web.Response:
+    return web.Response(status=web.HTTPFound.status_code, headers={"Location": address})
 
 
 def _local(path: str) -> str:
