@@ -60,8 +60,8 @@ def _tense(text: str) -> str:
 
 
 def _access(text: str) -> str:
-    if text not in {"local", "proxy", "oidc"}:
-        raise ValueError("there are local, proxy and oidc")
+    if text not in {"local", "open", "proxy", "oidc"}:
+        raise ValueError("there are local, open, proxy and oidc")
     return text
 
 
@@ -73,7 +73,7 @@ def _prefix(text: str) -> str:
 
 STAGE = Kind("enrich | count | detect", _stage)
 TENSE = Kind("ACTUAL | EXERCISE", _tense)
-ACCESS = Kind("local | proxy | oidc", _access)
+ACCESS = Kind("local | open | proxy | oidc", _access)
 TOPIC_PREFIX = Kind("name", _prefix)
 
 
@@ -119,7 +119,7 @@ class Settings:
     subscribers: Path | None = setting(OPTIONAL_PATH, "", "File of the relay's subscribers (YAML); empty: none.")
     routes: Path | None = setting(OPTIONAL_PATH, "", "File of the notifier's routes (YAML); empty: nobody is told.")
     console_bind: str = setting(OPTIONAL_ADDRESS, "127.0.0.1:8088", "Where the console is served.")
-    console_access: str = setting(ACCESS, "local", "How the console knows who asks; local: whoever is on this machine.")
+    console_access: str = setting(ACCESS, "local", "How the console knows who asks; local, open: it does not, and serves this machine, or all who reach it.")
     console_key: Secret = setting(SECRET, "", "Secret of 32 characters or more that signs sessions and identities.")
     console_people: Path | None = setting(OPTIONAL_PATH, "", "File of people, roles and tokens (YAML); empty: none.")
     console_url: str = setting(TEXT, "", "Address of the console as browsers know it; empty: that it is served at.")

@@ -20,7 +20,8 @@ LOOK_EVERY = 0.2
 
 def consumers_of(settings: Settings) -> tuple[str, ...]:
     """Commands of the consumers that are configured."""
-    return ("notifier",) if settings.routes is not None else ()
+    screens = ("projector", "console") if settings.redis_url else ()
+    return (*(("notifier",) if settings.routes is not None else ()), *screens)
 
 
 @click.command()
@@ -30,7 +31,8 @@ def up(workers: int, logs: Path | None) -> None:
     """
     Run all stages here, and start again what fails.
 
-    Beside them runs the notifier, if FIREBREAK_ROUTES names its file. Settings come from the environment (FIREBREAK_*),
+    Beside them runs the notifier, if FIREBREAK_ROUTES names its file, and with FIREBREAK_REDIS_URL projector and
+    console. Settings come from the environment (FIREBREAK_*),
     the same for all; each process gets a FIREBREAK_INSTANCE of its own. For one machine; in a container or under a
     supervisor run `firebreak worker` for each.
 

@@ -67,7 +67,7 @@ def _address(settings: Settings) -> tuple[str, int]:
     if settings.console_access == "local" and not _is_loopback(host):
         raise UsageError(
             f"FIREBREAK_CONSOLE_BIND={settings.console_bind} is reached by others: set FIREBREAK_CONSOLE_ACCESS to "
-            "proxy or oidc, or serve it at 127.0.0.1"
+            "proxy or oidc (or to open, where the network lets nobody else in), or serve it at 127.0.0.1"
         )
     return host, int(port)
 

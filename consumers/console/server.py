@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from consumers.cache import Store, connected
 from consumers.console.access.forms import SAFE, Forms, same_origin
-from consumers.console.access.identity import Identities, Signer
+from consumers.console.access.identity import WITHOUT_NAMES, Identities, Signer
 from consumers.console.access.oidc import Login
 from consumers.console.access.people import People
 from consumers.console.actions import Actions
@@ -80,7 +80,7 @@ class Console:
         store = Store(connected(settings.redis_url), settings.topic_prefix, TABLES)
         mirror = Mirror(store, lambda: World(wire), self._tell, now)
         people = People.none() if settings.console_people is None else People.read(settings.console_people)
-        signer = None if settings.console_access == "local" else Signer(settings.console_key)
+        signer = None if settings.console_access in WITHOUT_NAMES else Signer(settings.console_key)
         self.site = Site(
             settings=settings,
             mirror=mirror,

@@ -28,6 +28,8 @@ PROCESSES: Mapping[str, str] = {
     "detect": "StatefulSet",
     "archive": "StatefulSet",
     "observer": "Deployment",
+    "projector": "Deployment",
+    "console": "Deployment",
 }
 NOTE = "# Made from schemas/topics.yaml by `make manifests`: edit that.\n"
 

@@ -182,7 +182,7 @@ def test_in_production_every_process_has_a_certificate_and_stages_have_spares() 
     for name, pod in ours("production"):
         secrets = {each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
         assert secrets == {f"firebreak-{name}", "firebreak-cluster-ca-cert"}
-    stages = [each for each in workloads("production") if each["metadata"]["labels"]["firebreak/kind"] == "stage"]
+    stages = [each for each in workloads("production") if each["metadata"]["labels"].get("firebreak/kind") == "stage"]
     assert [each["spec"]["replicas"] for each in stages] == [3, 3, 3]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
+from consumers.console.server import Console
 from consumers.notify.metrics import NotifierMetrics
 from consumers.observe.groups import GroupCollector, Groups
 from consumers.observe.watcher import StandingCollector, Watcher
@@ -22,12 +23,13 @@ def families() -> Iterator[tuple[str, Metric]]:
     yield from (("worker", each) for each in _worker().collect())
     yield from (("observer", each) for each in _observer().collect())
     yield from (("notifier", each) for each in _notifier().collect())
+    yield from (("console", each) for each in _console().collect())
 
 
 def labels(family: Metric) -> list[str]:
     """Names of the labels of a family; those of a metric without samples are asked of the object that it comes from."""
     declared = getattr(family, "_labelnames", ())
-    for registry in (_worker(), _observer(), _notifier()):
+    for registry in (_worker(), _observer(), _notifier(), _console()):
         made = registry._names_to_collectors.get(family.name)
         declared = declared or getattr(made, "_labelnames", ())
     return sorted(declared)
@@ -46,6 +48,10 @@ def _notifier() -> CollectorRegistry:
     registry = CollectorRegistry()
     NotifierMetrics(registry, ["mail"])
     return registry
+
+
+def _console() -> CollectorRegistry:
+    return Console(from_env({"FIREBREAK_REDIS_URL": "redis://127.0.0.1:1"})).registry
 
 
 def _observer() -> CollectorRegistry:

@@ -18,9 +18,10 @@ sys.exit(2) if sys.argv[1] == "flawed" else time.sleep(600)
 """
 
 
-def test_the_notifier_runs_where_routes_are_configured() -> None:
+def test_consumers_run_where_what_they_need_is_configured() -> None:
     assert consumers_of(from_env({})) == ()
     assert consumers_of(from_env({"FIREBREAK_ROUTES": "routes.yaml"})) == ("notifier",)
+    assert consumers_of(from_env({"FIREBREAK_REDIS_URL": "redis://r"})) == ("projector", "console")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 Who asks: whoever is on this machine, whom a trusted proxy names, or whom an identity provider let in.
 
 * ``local``: the console is served on the loopback address only; who reaches it is the administrator.
+* ``open``: whoever reaches it is, for where a network or a container lets nobody else.
 * ``proxy``: the header ``X-Firebreak-Identity`` is a signed token (JWT, HS256, the console's key) with ``sub``, ``exp``
   and, if wanted, ``groups``; without it nobody gets in.
 * ``oidc``: a session cookie, which the login gives (:mod:`consumers.console.access.oidc`).
@@ -30,6 +31,7 @@ SESSION = "firebreak_session"
 ALGORITHM = "HS256"
 SESSION_HOURS = 12
 SHORTEST_KEY = 32
+WITHOUT_NAMES = frozenset({"local", "open"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,11 @@ class Identities:
     Parameters
     ----------
     access
-        local, proxy or oidc.
+        local, open, proxy or oidc.
     people
         Who is known.
     signer
-        The console's key; None with local access.
+        The console's key; None where names are not asked for.
 
     """
 
@@ -88,8 +90,8 @@ class Identities:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme == "Bearer":
             return self._people.holder(token.strip(), now)
-        if self.access == "local":
-            return Person(name="local", role=Role.ADMIN)
+        if self.access in WITHOUT_NAMES:
+            return Person(name=self.access, role=Role.ADMIN)
         if self._signer is None:
             return None
         text = request.headers.get(HEADER, "") if self.access == "proxy" else request.cookies.get(SESSION, "")
