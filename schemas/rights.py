@@ -66,6 +66,7 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
             counts=("incidents.enriched",),
             transactions="detect-",
         ),
+        "gateway": Component(writes=("incidents.raw",), group=False),
         "ingest": Component(writes=("incidents.raw", "incidents.rejected"), group=False),
         "notifier": Component(
             reads=("alerts.events", "notifier.journal", "notifications.deliveries"),

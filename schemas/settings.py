@@ -119,13 +119,17 @@ class Settings:
     subscribers: Path | None = setting(OPTIONAL_PATH, "", "File of the relay's subscribers (YAML); empty: none.")
     routes: Path | None = setting(OPTIONAL_PATH, "", "File of the notifier's routes (YAML); empty: nobody is told.")
     console_bind: str = setting(OPTIONAL_ADDRESS, "127.0.0.1:8088", "Where the console is served.")
-    console_access: str = setting(ACCESS, "local", "How the console knows who asks; local, open: it does not, and serves this machine, or all who reach it.")
+    console_access: str = setting(ACCESS, "local", "Who comes in; local: this machine, open: all who reach it.")
     console_key: Secret = setting(SECRET, "", "Secret of 32 characters or more that signs sessions and identities.")
     console_people: Path | None = setting(OPTIONAL_PATH, "", "File of people, roles and tokens (YAML); empty: none.")
     console_url: str = setting(TEXT, "", "Address of the console as browsers know it; empty: that it is served at.")
     oidc_issuer: str = setting(TEXT, "", "Identity provider of the console (OpenID Connect).")
     oidc_client: str = setting(TEXT, "", "Client id of the console at its identity provider.")
     oidc_secret: Secret = setting(SECRET, "", "Client secret of the console there; empty: a public client.")
+    gateway_bind: str = setting(OPTIONAL_ADDRESS, "127.0.0.1:8089", "Where the gateway takes notifications.")
+    gateway_sources: Path | None = setting(OPTIONAL_PATH, "", "File of the gateway's sources and tokens (YAML).")
+    gateway_certificate: Path | None = setting(OPTIONAL_PATH, "", "The gateway's certificate (PEM); empty: no TLS.")
+    gateway_private_key: Path | None = setting(OPTIONAL_PATH, "", "Key of the gateway's certificate (PEM).")
     review: Path | None = setting(OPTIONAL_PATH, "", "Folder of the latest review, shown by the console; empty: none.")
 
     def __post_init__(self) -> None:

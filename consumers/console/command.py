@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 from aiohttp import web
 
-from consumers.console.access.people import People, new_token
+from consumers.console.access.people import People
 from consumers.console.server import Console
 from consumers.health import serve
+from schemas import tokens
 from schemas.errors import UsageError
 from schemas.settings import Settings, from_env
 
@@ -42,7 +43,7 @@ def check_command(people: Path) -> None:
 @console.command("token")
 def token_command() -> None:
     """Make a token for a program; only its SHA-256 goes into the file."""
-    token, digest = new_token()
+    token, digest = tokens.made()
     click.echo(f"give to the program, once: {token}")
     click.echo(f"into the file of people:   sha256: {digest}")
 

@@ -9,8 +9,9 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from consumers.console import openapi as console
+from streams.gateway import openapi as gateway
 
-DOCUMENTS: dict[str, Callable[[], dict[str, object]]] = {"console": console.document}
+DOCUMENTS: dict[str, Callable[[], dict[str, object]]] = {"console": console.document, "gateway": gateway.document}
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))

@@ -24,10 +24,10 @@ from support.redis import RedisServer
 
 from consumers.cache import Row, Store, connected
 from consumers.console.access.identity import HEADER, Signer
-from consumers.console.access.people import new_token
 from consumers.console.openapi import document
 from consumers.console.server import Console
 from consumers.console.state import TABLES
+from schemas import tokens
 from schemas.environment import Secret
 from schemas.errors import UsageError
 from schemas.settings import from_env
@@ -42,7 +42,7 @@ SECRETS = (
 @pytest.fixture
 def people(tmp_path: Path) -> tuple[dict[str, str], str]:
     """Settings with a file of people, and the token of a program."""
-    token, digest = new_token()
+    token, digest = tokens.made()
     told = {
         "people": {"vic": {"role": "viewer"}, "ola": {"role": "operator", "areas": ["E09000008"]}},
         "groups": {"vru-supervisors": {"role": "supervisor"}},

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -12,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from schemas import tokens
 from schemas.errors import UsageError
 from schemas.events import CommandKind, Millis
 from schemas.jsonform import instant
 
-TOKEN = "fbk_"  # noqa: S105 - how tokens begin
 HOUR_MS: Millis = 3_600_000
 SNOOZE_OF_OPERATORS: Millis = 4 * HOUR_MS
 SILENCE_OF_SUPERVISORS: Millis = 24 * HOUR_MS
@@ -95,9 +92,9 @@ class People:
     """Who is known."""
 
     def __init__(
-        self, people: Mapping[str, Person], groups: Mapping[str, Person], tokens: Mapping[str, _Holder]
+        self, people: Mapping[str, Person], groups: Mapping[str, Person], holders: Mapping[str, _Holder]
     ) -> None:
-        self.people, self.groups, self.tokens = people, groups, tokens
+        self.people, self.groups, self.tokens = people, groups, holders
 
     @classmethod
     def none(cls) -> People:
@@ -119,12 +116,12 @@ class People:
             told = msgspec.yaml.decode(path.read_bytes(), type=_File)
             people = {name: _person(name, each) for name, each in told.people.items()}
             groups = {name: _person(name, each) for name, each in told.groups.items()}
-            tokens = {name: _holder(name, each) for name, each in told.tokens.items()}
+            holders = {name: _holder(name, each) for name, each in told.tokens.items()}
         except OSError as wrong:
             raise UsageError(f"{path} can't be read: {wrong.strerror}") from wrong
         except (msgspec.DecodeError, ValueError) as wrong:
             raise UsageError(f"{path.name}: {wrong}") from wrong
-        return cls(people, groups, tokens)
+        return cls(people, groups, holders)
 
     def person(self, name: str, groups: Iterable[str] = ()) -> Person | None:
         """Somebody by name, else by the highest of their groups; None for who is not known."""
@@ -138,11 +135,11 @@ class People:
 
     def holder(self, token: str, now: Millis) -> Person | None:
         """The program that a token is of; None if of none, or no more."""
-        digest = hashlib.sha256(token.encode()).digest()
+        digest = tokens.digest(token)
         found = None
         for holder in self.tokens.values():
             # all are compared, each in constant time
-            if hmac.compare_digest(holder.digest, digest) and now < holder.expires:
+            if tokens.same(holder.digest, digest) and now < holder.expires:
                 found = holder.person
         return found
 
@@ -152,9 +149,7 @@ def _person(name: str, told: _Known) -> Person:
 
 
 def _holder(name: str, told: _Token) -> _Holder:
-    digest = bytes.fromhex(told.sha256)
-    if len(digest) != hashlib.sha256().digest_size:
-        raise ValueError(f"token {name}: sha256 has 64 hexadecimal digits")
+    digest = tokens.kept(told.sha256)
     person = Person(name=f"token:{name}", role=_role(told.role), areas=frozenset(told.areas))
     return _Holder(digest, person, instant(told.expires))
 
@@ -164,9 +159,3 @@ def _role(text: str) -> Role:
         return Role[text.upper()]
     except KeyError as wrong:
         raise ValueError(f"no role {text!r}: there are {', '.join(each.name.lower() for each in Role)}") from wrong
-
-
-def new_token() -> tuple[str, str]:
-    """A token, and what the file keeps of it."""
-    token = TOKEN + secrets.token_urlsafe(32)
-    return token, hashlib.sha256(token.encode()).hexdigest()
