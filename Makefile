@@ -108,3 +108,8 @@ platform: ## docker-compose.yml for real: up, healthy, an incident through, down
 browser: $(STAMP) ## every page and action in a real browser: browser.jsonl, build/screenshots (needs chromium, redis-server)
 	BROWSER_OUT=browser.jsonl $(BIN)/pytest -q tests/browser
 	@$(BIN)/python -c 'import sys; lines = open("browser.jsonl").read().splitlines(); print(len(lines), "looks at pages, see browser.jsonl and build/screenshots")'
+
+MINUTES_OF_FUZZ ?= 10
+.PHONY: fuzz
+fuzz: $(STAMP) ## bad bytes to everything that reads bytes: MINUTES=10
+	PYTHONPATH=.:tests $(BIN)/python -m support.fuzz --minutes $(if $(filter command line,$(origin MINUTES)),$(MINUTES),$(MINUTES_OF_FUZZ)) $(ARGS)

@@ -106,7 +106,7 @@ def load(path: Path) -> Routes:
         content: object = yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path.name}: no YAML: {' '.join(str(error).split())}") from error
     try:
         told = msgspec.convert(content, _File)

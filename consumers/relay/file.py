@@ -47,7 +47,7 @@ def load(path: Path, catalogue: Catalogue) -> list[Filter]:
         return _filters(told, catalogue)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path.name}: no YAML: {' '.join(str(error).split())}") from error
     except (msgspec.ValidationError, ValueError) as error:
         raise UsageError(f"{path.name}: {str(error).replace('`$.', '`').replace('`$`', 'the top')}") from error

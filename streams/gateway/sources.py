@@ -82,7 +82,7 @@ class Senders:
             return cls({name: _sender(name, each) for name, each in told.tokens.items()})
         except OSError as wrong:
             raise UsageError(f"{path} can't be read: {wrong.strerror}") from wrong
-        except (msgspec.DecodeError, ValueError) as wrong:
+        except (msgspec.DecodeError, ValueError, RecursionError) as wrong:
             raise UsageError(f"{path.name}: {wrong}") from wrong
 
     def of(self, token: str, now: Millis) -> Sender | None:

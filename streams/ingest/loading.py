@@ -69,7 +69,7 @@ def _parsed(file: Traversable | Path, name: str) -> Profile:
         raise UsageError(f"{shown} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown}: byte {error.start} is not UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{shown}: no TOML: {error}") from error
     return profile_from(content, shown, name)
 

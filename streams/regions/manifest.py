@@ -45,7 +45,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise UsageError(f"{folder} is no region pack: it has no {FILE}")
     try:
         values: dict[str, object] = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{FILE} is not TOML: {error}") from error
     strange = next((key for key in values if key not in _KEYS), None)
     if strange is not None:

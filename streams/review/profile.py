@@ -99,7 +99,7 @@ def read_profile(name_or_file: str) -> MonthlyProfile:
     except OSError as wrong:
         known = ", ".join(built_in())
         raise UsageError(f"no profile {name_or_file}: neither built in ({known}) nor a file") from wrong
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, ValueError) as wrong:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, ValueError, RecursionError) as wrong:
         raise UsageError(f"profile {path.name}: {wrong}") from wrong
 
 

@@ -119,7 +119,7 @@ class People:
             holders = {name: _holder(name, each) for name, each in told.tokens.items()}
         except OSError as wrong:
             raise UsageError(f"{path} can't be read: {wrong.strerror}") from wrong
-        except (msgspec.DecodeError, ValueError) as wrong:
+        except (msgspec.DecodeError, ValueError, RecursionError) as wrong:
             raise UsageError(f"{path.name}: {wrong}") from wrong
         return cls(people, groups, holders)
 
