@@ -113,3 +113,12 @@ MINUTES_OF_FUZZ ?= 10
 .PHONY: fuzz
 fuzz: $(STAMP) ## bad bytes to everything that reads bytes: MINUTES=10
 	PYTHONPATH=.:tests $(BIN)/python -m support.fuzz --minutes $(if $(filter command line,$(origin MINUTES)),$(MINUTES),$(MINUTES_OF_FUZZ)) $(ARGS)
+
+.PHONY: sbom
+sbom: $(STAMP) ## bill of materials of what is installed: build/sbom.json (CycloneDX)
+	@mkdir -p build
+	PYTHONPATH=tests $(BIN)/python -m support.supply bill build/sbom.json
+
+.PHONY: audit
+audit: $(STAMP) ## known vulnerabilities of what the lock names (needs the network)
+	@$(BIN)/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock

@@ -8,6 +8,7 @@ state is, fewer can't be had, and a retention may have been changed for a reason
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # expo
 from schemas.catalogue import TopicSpec
 from schemas.errors import UsageError
 from schemas.registry import Registry, subject
+from schemas.rights import COMPONENTS, Right, rights
 from streams.admin import CALL_WITHIN, Admin, Unsupported
 from streams.settings import Settings, from_env
 
@@ -260,6 +262,34 @@ def apply_command(broker: str | None, prefix: str | None, replay: bool) -> int:
             registry.register(topic)
         _told_of_schemas(missing, "registered")
     return code
+
+
+@topics.command("acls")
+@click.option("--principal", default="User:CN=firebreak-{component}", show_default=True, help="How each is called.")
+@_BROKER
+@_PREFIX
+def acls_command(principal: str, broker: str | None, prefix: str | None) -> None:
+    """
+    Print what each process may do on the brokers, as commands of Kafka's own tool; nothing is changed.
+
+    \b
+    Example:
+      firebreak topics acls > acls.sh
+    """  # noqa: D301 - same
+    settings = chosen_settings(from_env(os.environ), broker, prefix)
+    where = ",".join(settings.kafka.brokers)
+    for component in COMPONENTS:
+        for right in rights(component, settings.catalogue()):
+            click.echo(_acl(where, principal.replace("{component}", component), right))
+
+
+def _acl(where: str, principal: str, right: Right) -> str:
+    """One command: adding it twice changes nothing."""
+    pattern = "prefixed" if right.pattern == "prefix" else "literal"
+    kind = "transactional-id" if right.kind == "transactionalId" else right.kind
+    does = " ".join(f"--operation {each}" for each in right.operations)
+    words = ("kafka-acls.sh", "--bootstrap-server", where, "--add", "--allow-principal", principal)
+    return f"{shlex.join(words)} {does} --resource-pattern-type {pattern} --{kind} {shlex.quote(right.name)}"
 
 
 def _told_of_schemas(missing: Sequence[TopicSpec], verb: str) -> None:

@@ -187,7 +187,7 @@ def reading(settings: Settings, topic: str, group: str) -> object:
     return "nothing"
 
 
-@pytest.mark.parametrize("name", ["ingest", "notifier", "observer", "archive"])
+@pytest.mark.parametrize("name", ["ingest", "gateway", "notifier", "observer", "archive", "projector", "console"])
 def test_nobody_writes_or_reads_beyond_its_rights(guarded: KafkaCluster, name: str) -> None:
     settings, component = settings_of(guarded, name), COMPONENTS[name]
 

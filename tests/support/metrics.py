@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
@@ -11,8 +11,11 @@ from consumers.console.server import Console
 from consumers.notify.metrics import NotifierMetrics
 from consumers.observe.groups import GroupCollector, Groups
 from consumers.observe.watcher import StandingCollector, Watcher
+from schemas.events import Notification
 from schemas.settings import from_env
 from schemas.wire import Wire
+from streams.gateway.server import Gateway
+from streams.gateway.sources import Senders
 from streams.metrics import StageMetrics
 
 _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "info": ("_info",)}
@@ -24,12 +27,13 @@ def families() -> Iterator[tuple[str, Metric]]:
     yield from (("observer", each) for each in _observer().collect())
     yield from (("notifier", each) for each in _notifier().collect())
     yield from (("console", each) for each in _console().collect())
+    yield from (("gateway", each) for each in _gateway().collect())
 
 
 def labels(family: Metric) -> list[str]:
     """Names of the labels of a family; those of a metric without samples are asked of the object that it comes from."""
     declared = getattr(family, "_labelnames", ())
-    for registry in (_worker(), _observer(), _notifier(), _console()):
+    for registry in (_worker(), _observer(), _notifier(), _console(), _gateway()):
         made = registry._names_to_collectors.get(family.name)
         declared = declared or getattr(made, "_labelnames", ())
     return sorted(declared)
@@ -52,6 +56,17 @@ def _notifier() -> CollectorRegistry:
 
 def _console() -> CollectorRegistry:
     return Console(from_env({"FIREBREAK_REDIS_URL": "redis://127.0.0.1:1"})).registry
+
+
+def _gateway() -> CollectorRegistry:
+    return Gateway(Senders({}), NoLog()).registry
+
+
+class NoLog:
+    """Takes nothing."""
+
+    async def send(self, notifications: Sequence[Notification]) -> None:
+        """Take nothing."""
 
 
 def _observer() -> CollectorRegistry:
