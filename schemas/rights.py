@@ -82,7 +82,6 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
                 *("areas.counts", "alerts.state", "alerts.events", "notifications.deliveries", "audit"),
                 *("incidents.enriched", "incidents.rejected"),
             ),
-            group=False,
         ),
         "console": Component(writes=("detect.inbox",), group=False),
         "relay": Component(reads=PUBLIC, transactions="relay-"),

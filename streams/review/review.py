@@ -17,12 +17,14 @@ from streams.core.taxonomy import (
     SHOOTING,
     STREET_VIOLENCE,
 )
-from streams.review import change, completeness, focus, season, shifts
+from streams.review import change, completeness, focus, local, peaks, season, shifts
 from streams.review.audience import Audience, shown
 from streams.review.change import Change
 from streams.review.clocks import Repeat
 from streams.review.focus import Estimate, Share
+from streams.review.local import Span
 from streams.review.panel import Counts, Panel, Reals
+from streams.review.peaks import Months
 from streams.review.season import YEAR, Seasonal
 from streams.review.shifts import Shift
 
@@ -36,7 +38,8 @@ class Trend:
     One group in the whole region.
 
     ``complete`` is the share of each month that is recorded by now; ``used`` how many of the first months are whole
-    enough to be compared by it, all later ones are told with their share and left out of every statement.
+    enough to be compared by it, all later ones are told with their share and left out of every statement;
+    ``settled`` how many are whole enough to date a shift in.
     """
 
     group: str
@@ -47,6 +50,7 @@ class Trend:
     high: Reals
     complete: Reals
     used: int
+    settled: int
     shifts: tuple[Shift, ...]
     change: Change
 
@@ -56,7 +60,8 @@ class Places:
     """
     One group in the areas of one level: estimates, changes, concentration, persistence from year to year.
 
-    ``now`` and ``before`` are the numbers of the last twelve months and of the twelve before as they may be told.
+    ``spans`` are the years as they may be told, newest first, ``shifts`` those of each area's own series, ``months``
+    what to expect in a coming year.
     """
 
     group: str
@@ -68,8 +73,23 @@ class Places:
     changes: tuple[Change, ...]
     concentration: tuple[Share, ...]
     persistence: tuple[float, ...]
-    now: Mapping[str, Cell]
-    before: Mapping[str, Cell]
+    spans: tuple[Span, ...]
+    shifts: tuple[tuple[Shift, ...], ...]
+    months: Months
+
+    @property
+    def now(self) -> Mapping[str, Cell]:
+        """Numbers of the last twelve months as they may be told, by code."""
+        return self.spans[0].cells
+
+    @property
+    def before(self) -> Mapping[str, Cell]:
+        """Those of the twelve months before."""
+        return self.spans[1].cells
+
+    def told_shifts(self, k: int) -> tuple[Shift, ...]:
+        """Level shifts of an area, if its years may be told as they are."""
+        return self.shifts[k] if local.exact(self.spans, self.areas[k]) else ()
 
     @property
     def order(self) -> Sequence[int]:
@@ -155,6 +175,7 @@ def _trend(panel: Panel, group: str) -> Trend:
         high=high,
         complete=complete,
         used=used,
+        settled=settled,
         shifts=shifts.found(whole[:settled], panel.first, learnt.until(settled)),
         change=_change(whole, learnt, _recorded(complete[:used])),
     )
@@ -189,7 +210,7 @@ def _places(panel: Panel, trend: Trend, region: Region, audience: Audience) -> P
     others = panel.counts[:, :, : trend.used].sum(axis=0) - counts
     around = {area.code: area.parent for area in region.areas if area.level == panel.level and area.parent}
     made = focus.estimate(counts, others, complete=trend.complete[: trend.used])
-    now, before = (_shown(audience, panel, trend, counts, around, back) for back in (0, 1))
+    years = max(2, counts.shape[1] // YEAR)
     return Places(
         group=trend.group,
         level=panel.level,
@@ -200,18 +221,19 @@ def _places(panel: Panel, trend: Trend, region: Region, audience: Audience) -> P
         changes=tuple(change.changes(counts, _recorded(trend.complete[: trend.used]))),
         concentration=tuple(focus.concentration(counts, others)),
         persistence=tuple(focus.persistence(counts)),
-        now=now,
-        before=before,
+        spans=tuple(_span(audience, panel, trend, counts, around, back) for back in range(years)),
+        shifts=local.own_shifts(counts[:, : trend.settled], panel.first, trend.season.until(trend.settled)),
+        months=peaks.of_months(made, trend.season.factors),
     )
 
 
-def _shown(
+def _span(
     audience: Audience, panel: Panel, trend: Trend, counts: Counts, around: Mapping[str, str], back: int
-) -> Mapping[str, Cell]:
+) -> Span:
     months = counts.shape[1]
     year = counts[:, max(months - YEAR * (back + 1), 0) : max(months - YEAR * back, 0)].sum(axis=1)
     last = panel.first + trend.used - YEAR * back
-    return shown(audience, f"{trend.group}|{last}", panel.areas, year, around)
+    return Span(last, shown(audience, f"{trend.group}|{last}", panel.areas, year, around))
 
 
 def _together(places: Sequence[Places]) -> Mapping[tuple[str, str], float]:

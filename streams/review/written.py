@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from schemas.disclosure import Shown
+from streams.review import local
+from streams.review.local import significant
 from streams.review.months import iso
 from streams.review.panel import Counts, Panel
 from streams.review.review import Places, Review, Trend
@@ -39,13 +41,16 @@ def as_json(review: Review) -> Json:
             for file, digest in panel.provenance.files
         ],
         "notes": list(panel.provenance.notes),
+        "newest_month": iso(panel.end - 1),
         "excluded_months": [iso(at) for at in panel.excluded],
         "totals": {group: by_year(panel, counts) for group, counts in zip(panel.groups, panel.region, strict=True)},
         "published": {label: by_year(panel, counts) for label, counts in panel.labels.items() if label},
         "series": {trend.group: _series(trend, panel) for trend in review.trends},
         "shifts": [each for trend in review.trends for each in _shifts(trend, source)],
+        "area_shifts": [each for places in review.places for each in _area_shifts(places, source)],
         "changes": [each for places in review.places for each in _changes(places, source)],
         "focus": [each for places in review.places for each in _focus(places, review, source)],
+        "peaks": [each for places in review.places for each in _peaks(places, source)],
         "concentration": [each for places in review.places for each in _concentration(places, source)],
         "persistence": [_persistence(places, source) for places in review.places],
         "together": [
@@ -98,6 +103,27 @@ def _shifts(trend: Trend, source: str) -> Iterable[Json]:
             "words": of_shift(shift, trend.group),
             "source": source,
         }
+
+
+def _area_shifts(places: Places, source: str) -> Iterable[Json]:
+    for k, code in enumerate(places.areas):
+        for shift in places.told_shifts(k):
+            where = {"area": code, "level": places.level, "group": places.group}
+            yield {**where, **local.shift_row(shift), "source": source}
+
+
+def _peaks(places: Places, source: str, *, every: bool = False) -> Iterable[Json]:
+    for k, code in enumerate(places.areas):
+        months = range(YEAR) if every else (places.months.highest(k),)
+        for month in months:
+            row = local.peak_row(places.months, k, month, 3 if _told(places, k) else 2)
+            yield {"area": code, "level": places.level, "group": places.group, **row, "source": source}
+
+
+def _years(places: Places, source: str) -> Iterable[Json]:
+    for code in places.areas:
+        for row in local.year_rows(places.spans, code):
+            yield {"area": code, "level": places.level, "group": places.group, **row, "source": source}
 
 
 def _told(places: Places, k: int) -> bool:
@@ -160,16 +186,6 @@ def _persistence(places: Places, source: str) -> Json:
     return {"group": places.group, "level": places.level, "rank_correlation": values, "source": source}
 
 
-def significant(value: float, digits: int) -> float:
-    """
-    A value with so many significant digits.
-
-    >>> significant(1234.5, 2), significant(0.01234, 2)
-    (1200.0, 0.012)
-    """
-    return float(f"{value:.{digits}g}")
-
-
 def write(review: Review, out: Path) -> Json:
     """``review.json``, and its tables as CSV; answers what was written."""
     told = as_json(review)
@@ -181,6 +197,9 @@ def write(review: Review, out: Path) -> Json:
     _table(out / "shifts.csv", [each for trend in review.trends for each in _shifts(trend, source)])
     _table(out / "focus.csv", _named((each for p in review.places for each in _focus(p, review, source)), names))
     _table(out / "changes.csv", _named((each for p in review.places for each in _changes(p, source)), names))
+    _table(out / "area-shifts.csv", _named((each for p in review.places for each in _area_shifts(p, source)), names))
+    _table(out / "peaks.csv", _named((each for p in review.places for each in _peaks(p, source, every=True)), names))
+    _table(out / "years.csv", _named((each for p in review.places for each in _years(p, source)), names))
     years = {label: by_year(review.panel, counts) for label, counts in sorted(review.panel.labels.items()) if label}
     _table(out / "published.csv", [{"label": label, **each} for label, each in years.items()])
     return told
