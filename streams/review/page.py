@@ -6,22 +6,31 @@ import calendar
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from streams.review import pictures, sentences
+from streams.review import local, pictures, sentences
 from streams.review.audience import Audience
 from streams.review.change import Verdict
 from streams.review.months import iso, words
 from streams.review.outcomes import Outcomes
 from streams.review.review import Places, Review
 from streams.review.season import YEAR
+from streams.review.shifts import Shift
 from streams.review.written import Json
 
 SIMILAR = 5
 """Areas with the nearest level of all violence that an area is compared with."""
 TOLD = 20
 """Areas of a list that stand on the page; all of them are in the table beside it."""
+
+
+class Year(NamedTuple):
+    """Twelve months in words, and their number as it may be told."""
+
+    to: str
+    number: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +45,9 @@ class Line:
     of: int
     top: float
     similar: str
+    shifts: tuple[str, ...]
+    years: tuple[Year, ...]
+    peak: str
 
 
 def write(review: Review, told: Json, outcomes: Outcomes | None, out: Path) -> None:
@@ -53,6 +65,7 @@ def write(review: Review, told: Json, outcomes: Outcomes | None, out: Path) -> N
         residents=residents,
         shapes=_shapes(review),
         most=TOLD,
+        reported=frozenset(_areas(review)),
         Verdict=Verdict,
         trusted=review.audience is Audience.TRUSTED,
     )
@@ -60,9 +73,13 @@ def write(review: Review, told: Json, outcomes: Outcomes | None, out: Path) -> N
     folder = out / "areas"
     folder.mkdir(exist_ok=True)
     page = environment.get_template("area.html")
-    for code, places in _areas(review).items():
+    folders = _areas(review)
+    for code, places in folders.items():
         area = next(each for each in review.region.areas if each.code == code)
-        text = page.render(**common, area=area, lines=_lines(code, places, names), peaks=_peaks(review, places))
+        around = next((each for each in review.region.areas if each.code == area.parent and each.code in folders), None)
+        text = page.render(
+            **common, area=area, around=around, lines=_lines(code, places, names), peaks=_peaks(review, places)
+        )
         (folder / f"{code}.html").write_text(text, encoding="utf-8")
 
 
@@ -93,7 +110,25 @@ def _lines(code: str, told: Sequence[Places], names: Mapping[str, str]) -> Itera
             of=len(places.areas),
             top=float(places.top[k]),
             similar=_similar(places, k, names),
+            shifts=tuple(sentences.of_shift(each, places.group) for each in sentences.main_shifts(_shifts(places, k))),
+            years=tuple(Year(words(span.end - 1), sentences.number(span.cells[code])) for span in places.spans),
+            peak=_peak(places, k),
         )
+
+
+def _shifts(places: Places, k: int) -> list[Shift]:
+    """Shifts of an area with levels and ratios as roundly as they are told."""
+    return [local.rounded(shift) for shift in places.told_shifts(k)]
+
+
+def _peak(places: Places, k: int) -> str:
+    """The month with most to expect, where a month stands out."""
+    months = places.months
+    at = months.highest(k)
+    low, high = int(months.low[k, at]), int(months.high[k, at])
+    if high < MANY:
+        return f"in no month more than {max(high, 1)} to be expected"
+    return f"most to be expected in {calendar.month_name[at + 1]}: {low} to {high} (95 %), if rates stay as they are"
 
 
 def _exact(places: Places, code: str) -> bool:
@@ -118,7 +153,7 @@ def _similar(places: Places, k: int, names: Mapping[str, str]) -> str:
 
 
 def _round(value: float, digits: int) -> str:
-    return f"{float(f'{value:.{digits}g}'):,g}" if value < 1e6 else f"{value:,.0f}"
+    return f"{float(f'{value:.{min(digits, 1 if value < 1 else digits)}g}'):,g}" if value < 1e6 else f"{value:,.0f}"
 
 
 def _peaks(review: Review, told: Sequence[Places]) -> list[tuple[str, str]]:
@@ -165,4 +200,6 @@ def peak_of_week(clock: Sequence[int]) -> str:
     return f"most from {begin} to {end}: {share * 100:.0f} % of all in {length} of {week} hours"
 
 
+MANY = 3
+"""A month whose upper limit is below this is not told by itself."""
 WORTH_TELLING = 1.02

@@ -131,6 +131,7 @@ class _Counting:
         self._groups = self._possible()
         self._place = _Places(region, profile, self._areas)
         self._of_label: dict[str, tuple[int, ...]] = {}
+        self._named = np.zeros(len(self._areas), dtype=np.bool_)
 
     def _possible(self) -> tuple[str, ...]:
         return tuple(self._profile.groups) if self._profile.groups else self._region.groups
@@ -144,11 +145,13 @@ class _Counting:
         for number, table in enumerate(tables):
             for cell in table.cells:
                 begin, part = self._taken(cell, number)
+                area = self._place(cell.place)
+                if area is not None:
+                    self._named[area] = True
                 if not part.any():
                     continue
                 at = slice(begin, begin + len(part))
                 labels[cell.label][at] += part
-                area = self._place(cell.place)
                 for group in self._groups_of(cell.label):
                     if area is None:
                         elsewhere[group, at] += part
@@ -170,6 +173,10 @@ class _Counting:
             if self._chosen.get(begin + k) != number:
                 part[k] = 0
         return begin - self._first, part
+
+    def _silent(self) -> frozenset[str]:
+        """Areas that no row names."""
+        return frozenset(code for code, named in zip(self._areas, self._named, strict=True) if not named)
 
     def _groups_of(self, label: str) -> tuple[int, ...]:
         if label not in self._of_label:
@@ -193,9 +200,9 @@ class _Counting:
         return Panel(
             groups=groups,
             level=self._profile.level,
-            areas=self._areas,
+            areas=tuple(code for code, named in zip(self._areas, self._named, strict=True) if named),
             first=self._first,
-            counts=counts[met],
+            counts=counts[met][:, self._named],
             elsewhere=elsewhere[met],
             labels=labels,
             excluded=tuple(at for at in range(self._first, self._end) if at not in self._chosen),
@@ -215,6 +222,10 @@ class _Counting:
         if self._areas and elsewhere.any():
             where = ", ".join(self._place.unknown())
             yield f"{int(elsewhere.sum()):,} incidents are in no area ({where}): they are in the region's totals only"
+        codes = self._silent()
+        silent = [area.name for area in self._region.areas if area.code in codes]
+        if silent:
+            yield f"the source names no incident of {', '.join(said_few(silent))}: nothing is known there"
         uncounted = [label for label in labels if label and not self._groups_of(label)]
         if uncounted:
             yield f"not counted as violence: {', '.join(sorted(spelling(label) for label in uncounted))}"
@@ -244,8 +255,12 @@ class _Places:
 
     def unknown(self) -> Sequence[str]:
         """The first few places that are in no area."""
-        names = sorted(self._unknown)
-        return names if len(names) <= NAMED else [*names[:NAMED], f"{len(names) - NAMED} more"]
+        return said_few(sorted(self._unknown))
+
+
+def said_few(names: Sequence[str]) -> Sequence[str]:
+    """The first few names, and how many more there are."""
+    return names if len(names) <= NAMED else [*names[:NAMED], f"{len(names) - NAMED} more"]
 
 
 def _table(path: Path, profile: MonthlyProfile, told: Told) -> Table:

@@ -201,7 +201,8 @@ def _levels(panel: Panel, region: Region) -> list[Panel]:
     if panel.level == region.partition_level:
         return [panel]
     parent = {area.code: area.parent for area in region.areas}
-    coarse = region.unit_areas(region.partition_level)
+    around = {parent.get(code) for code in panel.areas}
+    coarse = [code for code in region.unit_areas(region.partition_level) if code in around]
     return [panel.gathered(region.partition_level, coarse, parent), panel]
 
 
@@ -227,9 +228,7 @@ def _places(panel: Panel, trend: Trend, region: Region, audience: Audience) -> P
     )
 
 
-def _span(
-    audience: Audience, panel: Panel, trend: Trend, counts: Counts, around: Mapping[str, str], back: int
-) -> Span:
+def _span(audience: Audience, panel: Panel, trend: Trend, counts: Counts, around: Mapping[str, str], back: int) -> Span:
     months = counts.shape[1]
     year = counts[:, max(months - YEAR * (back + 1), 0) : max(months - YEAR * back, 0)].sum(axis=1)
     last = panel.first + trend.used - YEAR * back

@@ -120,6 +120,17 @@ def changed(places: Places) -> str:
     return f"{' and '.join(said)} of {len(places.areas)} {places.level}s"
 
 
+def shifted(places: Places) -> str:
+    """How many areas had a level shift of their own of late."""
+    since = places.spans[0].end - 2 * YEAR
+    moved = sum(
+        any(shift.at >= since for shift in main_shifts(places.told_shifts(k))) for k in range(len(places.areas))
+    )
+    return (
+        f"A level shift of a tenth or more since {words(since)}: in {moved} of {len(places.areas)} (area-shifts.csv)."
+    )
+
+
 def number(cell: Cell) -> str:
     """A number as it may be told."""
     return f"{cell.number:,}" if cell.shown is Shown.EXACT and cell.number is not None else cell.text
