@@ -100,7 +100,7 @@ def _lines(code: str, told: Sequence[Places], names: Mapping[str, str]) -> Itera
     for places in told:
         k = places.areas.index(code)
         low, high = places.estimate.interval()
-        digits = 3 if _exact(places, code) else 1
+        digits = 3 if places.told(k) else 1
         yield Line(
             group=places.group,
             usual=f"{_round(float(low[k]), digits)} to {_round(float(high[k]), digits)} a year",
@@ -131,13 +131,8 @@ def _peak(places: Places, k: int) -> str:
     return f"most to be expected in {calendar.month_name[at + 1]}: {low} to {high} (95 %), if rates stay as they are"
 
 
-def _exact(places: Places, code: str) -> bool:
-    return places.now[code].number is not None and places.before[code].number is not None
-
-
 def _change(places: Places, k: int) -> str:
-    code = places.areas[k]
-    if not _exact(places, code):
+    if not places.told(k):
         return "numbers are too small to be told"
     return sentences.of_change(places.changes[k])
 

@@ -11,7 +11,7 @@ from scipy import stats
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from streams.drawing import BLUE, GRID, INK, PALE, RED, Axis, Canvas, steps
+from streams.drawing import BLUE, GRID, INK, PALE, RED, Axis, Canvas, decades, steps
 from streams.review.change import Change, Verdict
 from streams.review.months import Month
 from streams.review.review import Places, Trend
@@ -102,7 +102,8 @@ def ladder(places: Places, names: Mapping[str, str], most: int = 25) -> Markup:
         y, area = 12 + line * row, names[places.areas[k]]
         mean, begin, end = (float(each[k]) for each in (places.estimate.mean, low, high))
         colour = BLUE if places.top[k] >= SURE_ENOUGH else UNSURE
-        told = f"{area}: {mean:.3g} a year, {begin:.3g} to {end:.3g}"
+        digits = 3 if places.told(k) else 2
+        told = f"{area}: {mean:.{digits}g} a year, {begin:.{digits}g} to {end:.{digits}g}"
         at = left + width * mean / top
         parts.append(_text(left - 8, y + 4, area, "end"))
         parts.append(_line((left + width * begin / top, y), (left + width * end / top, y), colour, 2))
@@ -136,6 +137,44 @@ def funnel(places: Places, residents: Mapping[str, int], names: Mapping[str, str
     return canvas.drawn()
 
 
+def change_funnel(places: Places, names: Mapping[str, str]) -> Markup:
+    """
+    The last year over the one before, the region's own change taken out, against the incidents of both.
+
+    Limits of 95 and 99.8 % around 1 for a ratio of two counts that chance alone moves: given both together, the later
+    is binomial (Spiegelhalter 2005, A.3.2; Breslow and Day 1987, 2.4). Only areas whose numbers may be told.
+    """
+    pairs = {k: (each.now, each.before) for k, each in enumerate(places.changes) if places.told(k) and each.before > 0}
+    if len(pairs) < FEWEST:
+        return Markup("")
+    now, before = (int(places.counts[:, part].sum()) for part in (slice(-YEAR, None), slice(-2 * YEAR, -YEAR)))
+    change = max(now, 1) / max(before, 1)
+    both = {k: float(sum(pair)) for k, pair in pairs.items()}
+    low, high = min(both.values()) / 1.1, max(both.values()) * 1.1
+    xs = Axis("incidents of both years", low, high, decades(low, high), logs=True)
+    canvas = Canvas(
+        f"{name(places.group)}: funnel", xs, Axis("times the region's change", 0.0, HIGHEST, steps(HIGHEST))
+    )
+    along = [low * (high / low) ** (k / 60) for k in range(61)]
+    for side in (0.001, 0.025, 0.975, 0.999):
+        canvas.path([(x, _limit(x, side, change)) for x in along], GRID)
+    for k, (later, earlier) in pairs.items():
+        ratio = later / earlier / change
+        canvas.dot(both[k], min(ratio, HIGHEST), BLUE, 4.0, f"{names[places.areas[k]]}: {ratio:.2f} times")
+    return canvas.drawn()
+
+
+def _limit(both: float, side: float, change: float) -> float:
+    later = float(stats.binom.ppf(side, round(both), change / (1.0 + change)))
+    return min(later / max(round(both) - later, 0.5) / change, HIGHEST)
+
+
+FEWEST = 5
+"""Areas below which no funnel is drawn."""
+HIGHEST = 3.0
+"""Ratios above this are drawn there."""
+
+
 def change_map(places: Places, shapes: Mapping[str, BaseGeometry], names: Mapping[str, str]) -> Markup:
     """Areas by what changed: up, down, or no evidence of either; in words when pointed at."""
     known = [(k, shapes[code]) for k, code in enumerate(places.areas) if code in shapes]
@@ -152,7 +191,8 @@ def change_map(places: Places, shapes: Mapping[str, BaseGeometry], names: Mappin
 
     parts = []
     for k, shape in known:
-        told = f"{names[places.areas[k]]}: {of_change(places.changes[k])}"
+        said = of_change(places.changes[k]) if places.told(k) else "numbers too small to be told"
+        told = f"{names[places.areas[k]]}: {said}"
         fill = _colour(places.changes[k])
         parts.append(f'<path d="{_outline(shape, at)}" fill="{fill}" stroke="#5b6570">{_title(told)}</path>')
         sign = {Verdict.UP: "▲", Verdict.DOWN: "▼"}.get(places.changes[k].verdict)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.disclosure import Cell
+from schemas.disclosure import Cell, Shown
 from streams.core.geography import Region
 from streams.core.taxonomy import (
     DOMESTIC_ABUSE,
@@ -86,6 +86,11 @@ class Places:
     def before(self) -> Mapping[str, Cell]:
         """Those of the twelve months before."""
         return self.spans[1].cells
+
+    def told(self, k: int) -> bool:
+        """Whether an area's last two years may be told as they are, and with them a ratio and its limits."""
+        code = self.areas[k]
+        return self.now[code].shown is self.before[code].shown is Shown.EXACT
 
     def told_shifts(self, k: int) -> tuple[Shift, ...]:
         """Level shifts of an area, if its years may be told as they are."""

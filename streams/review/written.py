@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from schemas.disclosure import Shown
 from streams.review import local
 from streams.review.local import significant
 from streams.review.months import iso
@@ -116,7 +115,7 @@ def _peaks(places: Places, source: str, *, every: bool = False) -> Iterable[Json
     for k, code in enumerate(places.areas):
         months = range(YEAR) if every else (places.months.highest(k),)
         for month in months:
-            row = local.peak_row(places.months, k, month, 3 if _told(places, k) else 2)
+            row = local.peak_row(places.months, k, month, 3 if places.told(k) else 2)
             yield {"area": code, "level": places.level, "group": places.group, **row, "source": source}
 
 
@@ -126,14 +125,9 @@ def _years(places: Places, source: str) -> Iterable[Json]:
             yield {"area": code, "level": places.level, "group": places.group, **row, "source": source}
 
 
-def _told(places: Places, k: int) -> bool:
-    code = places.areas[k]
-    return places.now[code].shown is places.before[code].shown is Shown.EXACT
-
-
 def _changes(places: Places, source: str) -> Iterable[Json]:
     for k, change in enumerate(places.changes):
-        told = _told(places, k)
+        told = places.told(k)
         yield {
             "area": places.areas[k],
             "level": places.level,
@@ -151,7 +145,7 @@ def _focus(places: Places, review: Review, source: str) -> Iterable[Json]:
     low, high = places.estimate.interval()
     residents = {area.code: area.population for area in review.region.areas}
     for rank, k in enumerate(places.order, 1):
-        digits = 4 if _told(places, k) else 2
+        digits = 4 if places.told(k) else 2
         people = residents.get(places.areas[k])
         rate = float(places.estimate.mean[k])
         yield {
