@@ -146,6 +146,31 @@ def test_a_silence_is_previewed_made_and_ended(live: LiveConsole, page: Page) ->
     expect(page.locator("#live-hushes")).to_contain_text("recording trial")
     page.get_by_role("button", name="End now").click()
     expect(page.locator("#live-hushes")).not_to_contain_text("recording trial")
+    page.locator("select[name=kind]").select_option("PLAN")
+    page.get_by_role("button", name="Look").click()
+    page.locator("select[name=for]").select_option("72h")
+    page.get_by_label("Why; everybody reads it").fill("carnival")
+    page.get_by_role("button", name="Announce all areas").click()
+    expect(page.locator("#live-hushes")).to_contain_text("planned event")
+    page.get_by_role("button", name="End now").click()
+    expect(page.locator("#live-hushes")).not_to_contain_text("carnival")
+
+
+def test_a_test_message_is_sent_and_what_became_of_it_is_told(live: LiveConsole, page: Page) -> None:
+    page.goto(f"{live.url}/notifications")
+    page.get_by_label("Person or channel").fill("log")
+    page.get_by_role("button", name="Send a test message").click()
+    expect(page.get_by_role("status")).to_contain_text("sent to log", timeout=PATIENCE)
+    assert "EXERCISE" in live.told.read_text("utf-8")
+
+
+def test_history_is_a_table_for_a_spreadsheet_too(live: LiveConsole, page: Page) -> None:
+    page.goto(f"{live.url}/history")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="As CSV").click()
+    lines = download.value.path().read_text("utf-8").splitlines()
+    assert lines[0].startswith("alert,group,area,severity")
+    assert len(lines) - 1 == len(live.alerts())
 
 
 def test_what_changes_is_on_an_open_page_at_once_and_under_no_pointer(live: LiveConsole, page: Page) -> None:

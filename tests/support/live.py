@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import random
 import subprocess
@@ -73,8 +74,21 @@ class LiveConsole:
             "FIREBREAK_REDIS_URL": self.redis.url,
             "FIREBREAK_CONSOLE_BIND": f"127.0.0.1:{self._port}",
             "FIREBREAK_DATA_DIR": str(self._folder / "data"),
+            "FIREBREAK_ROUTES": str(self._routes()),
             **self._extra,
         }
+
+    @property
+    def told(self) -> Path:
+        """File that the only channel writes its messages into."""
+        return self._folder / "told.txt"
+
+    def _routes(self) -> Path:
+        file = self._folder / "routes.yaml"
+        channel = {"kind": "file", "path": str(self.told)}
+        route = {"name": "all", "severity": "WATCH", "to": ["log"]}
+        file.write_text(json.dumps({"version": 1, "channels": {"log": channel}, "routes": [route]}), "utf-8")
+        return file
 
     def __enter__(self) -> Self:
         self._broker.__enter__()
