@@ -32,11 +32,13 @@ check: $(STAMP) ## lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# a shell starts what is beside it deaf to Ctrl-C, which tests of Ctrl-C would inherit
+ANEW := import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])
 PARTS := $(wildcard tests/integration tests/faults tests/browser)
 .PHONY: test
 test: check ## what CI runs: what starts servers and waits for them, and beside it what only computes
 	@mkdir -p build
-	@$(BIN)/pytest -o cache_dir=build/parts-cache $(PARTS) > build/test-parts.log 2>&1 & parts=$$!; \
+	@$(BIN)/python -c "$(ANEW)" $(BIN)/pytest -o cache_dir=build/parts-cache $(PARTS) > build/test-parts.log 2>&1 & parts=$$!; \
 	$(BIN)/pytest $(PARTS:%=--ignore=%); rest=$$?; \
 	wait $$parts; parts=$$?; cat build/test-parts.log; exit $$((rest | parts))
 
