@@ -97,7 +97,7 @@ def _command(alert_id: Json) -> Json:
         "responses": {
             "200": _answer("What became of it", said),
             "202": _answer("Kept, not answered yet", said),
-            **{code: _problem() for code in ("400", "403", "404", "409")},
+            **{code: _problem() for code in ("400", "401", "403", "404", "409")},
         },
     }
 

@@ -164,9 +164,15 @@ class Console:
         except web.HTTPException as answer:
             if answer.status < web.HTTPBadRequest.status_code:
                 raise
-            if api:
-                return problem(answer.status, answer.reason)
-            return self.site.page(request, "problem.html", status=answer.status, reason=answer.text or answer.reason)
+            why = answer.text or answer.reason
+            told = (
+                problem(answer.status, answer.reason)
+                if api
+                else self.site.page(request, "problem.html", status=answer.status, reason=why)
+            )
+            if isinstance(answer, web.HTTPMethodNotAllowed):
+                told.headers["Allow"] = answer.headers["Allow"]
+            return told
 
     def _stranger(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith(("/api/", "/live")):

@@ -244,6 +244,22 @@ def test_programs_get_what_the_description_says(redis_server: RedisServer) -> No
     run(scenario())
 
 
+def test_a_stranger_and_a_wrong_method_are_told_as_the_description_says(
+    redis_server: RedisServer, people: tuple[dict[str, str], str]
+) -> None:
+    async def scenario() -> None:
+        async with console(redis_server, rows(alert()), people[0]) as (client, _):
+            for path, wanted in document()["paths"].items():  # type: ignore[attr-defined]
+                there = path.replace("{alert_id}", "a1").replace("{code}", "E09000008")
+                for method, operation in wanted.items():
+                    assert str((await client.request(method, there)).status) in operation["responses"]
+                answer = await client.request("DELETE", there, headers={"Authorization": f"Bearer {people[1]}"})
+                assert answer.status == 405
+                assert {each.lower() for each in answer.headers["Allow"].split(",")} - {"head"} == set(wanted)
+
+    run(scenario())
+
+
 def _fits(told: Any, schema: Any, described: Any) -> None:
     jsonschema.validate(told, {**schema, "components": described["components"]})
 
