@@ -18,7 +18,7 @@ Node: TypeAlias = "dict[str, Node] | list[Node] | str | int | bool | None"
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 STAGES = ("enrich", "count", "detect")
-OURS = ("topics", *STAGES, "observer", "archive", "notifier")
+OURS = ("topics", *STAGES, "observer", "archive", "notifier", "projector", "console")
 
 
 def compose() -> dict[str, dict[str, dict[str, Node]]]:
