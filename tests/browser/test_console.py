@@ -104,9 +104,9 @@ def test_every_page_is_without_violation_or_error_at_every_width_and_in_both_the
     assert not wrong, wrong
     assert not [each for each in seen if each.overflow > 0]
     assert not [each for each in seen if each.kb > LARGEST_KB]
-    # first pages are measured on whatever machine runs this: the slowest tells of the load, the middle of the page
-    middle = sorted(each.ms for each in seen)[len(seen) // 2]
-    assert middle <= SLOWEST_MS
+    if OUT:
+        # told by `make browser` on a machine of one's own; beside other tests a time says nothing
+        assert sorted(each.ms for each in seen)[len(seen) // 2] <= SLOWEST_MS
 
 
 def test_an_alert_is_acknowledged_noted_assigned_closed_and_found_in_history(live: LiveConsole, page: Page) -> None:
