@@ -18,6 +18,7 @@ from streams.core.geography import Region
 from streams.core.taxonomy import CATEGORIES
 from streams.review.audience import PROTECTED
 from streams.review.clocks import local_hours
+from streams.review.focus import rank_correlation
 from streams.review.months import iso
 
 RESIDENTS = 10_000
@@ -62,10 +63,7 @@ class Facts:
         known = [each for each in self.loads or () if each.residents]
         if len(known) < FEW:
             return None
-        a, b = (
-            np.argsort(np.argsort(column)) for column in zip(*((e.alerts, e.residents) for e in known), strict=True)
-        )
-        return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else None
+        return rank_correlation([each.alerts for each in known], [each.residents or 0 for each in known])
 
 
 FEW = 5
@@ -124,9 +122,13 @@ def _report(path: Path) -> Mapping[str, object]:
         told = json.loads(_text(path))
     except ValueError as wrong:
         raise UsageError(f"{path.name}: {wrong}") from wrong
-    if not isinstance(told, dict) or "realised_of_nominal" not in told:
-        raise UsageError(f"{path.name}: no report of a backtest")
-    return told
+    missing = [name for name in NEEDED if not isinstance(told, dict) or name not in told]
+    if missing:
+        raise UsageError(f"{path.name}: no report of a backtest: {missing[0]} is missing")
+    return {name: told[name] for name in NEEDED}
+
+
+NEEDED = ("from", "until", "realised_alerts_per_week", "nominal_alerts_per_week", "realised_of_nominal")
 
 
 def _text(path: Path) -> str:

@@ -13,6 +13,8 @@ from support import toytown
 from schemas.events import HOUR
 from schemas.jsonform import iso
 from streams.accountability.command import DOCUMENTS, accountability
+from streams.accountability.facts import AlertLoad, Facts
+from streams.regions.loader import load
 
 JANUARY = 1_672_531_200_000
 """2023-01-01T00:00:00Z, local midnight in London too."""
@@ -74,7 +76,28 @@ def test_closed_months_are_told_by_coarse_area_without_small_numbers(tmp_path: P
     assert {area for _, area, _ in told} == set("ABCDEF")
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "nonsense"])
+def test_ties_of_alerts_say_nothing_of_the_order_of_areas() -> None:
+    one, other = facts_of([0, 0, 0, 0, 1, 2]), facts_of([2, 1, 0, 0, 0, 0])
+    assert one.correlation == pytest.approx(-(other.correlation or 0.0))
+    assert facts_of([1, 1, 1, 1, 1, 1]).correlation == 0.0
+
+
+def facts_of(alerts: list[int]) -> Facts:
+    loads = [AlertLoad(area=str(k), name=str(k), alerts=each, residents=100 + k) for k, each in enumerate(alerts)]
+    region = load("london")
+    return Facts(
+        region=region,
+        topics=(),
+        organisation="",
+        contact="",
+        categories=(),
+        loads=tuple(loads),
+        outcomes=None,
+        backtest=None,
+    )
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "nonsense", '{"realised_of_nominal": 1}'])
 def test_a_file_that_is_none_is_told_in_one_line(tmp_path: Path, content: str) -> None:
     file = tmp_path / "given.json"
     file.write_text(content, "utf-8")
