@@ -20,7 +20,7 @@ import numpy as np
 from scipy import stats
 
 from streams.regions.loader import load
-from streams.review import change, focus
+from streams.review import change, focus, local, season
 from streams.review.months import iso, month
 from streams.review.panel import Counts
 from streams.review.profile import read_profile
@@ -107,8 +107,27 @@ def worlds(seeds: int = 200) -> Iterator[dict[str, object]]:
             }
 
 
+def shifted(areas: int = 300, months: int = 180) -> Iterator[dict[str, object]]:
+    first, at = month("2010-01"), 120
+    for jump in (1.0, 1.25, 1.5, 2.0):
+        for level in (4.0, 20.0):
+            random = np.random.default_rng([int(level), int(100 * jump)])
+            levels = np.where(np.arange(months) >= at, level * jump, level)
+            counts = random.poisson(levels, size=(areas, months))
+            calm = season.learnt(random.poisson(areas * level, size=months), first)
+            found = local.own_shifts(counts, first, calm)
+            dated = [any(each.earliest <= first + at <= each.latest for each in own) for own in found]
+            yield {
+                "where": f"{areas} areas with a level shift after {at} of {months} months",
+                "a_month": level,
+                "times": jump,
+                "given_any_shift": round(float(np.mean([bool(own) for own in found])), 4),
+                "given_this_shift": round(float(np.mean(dated)), 4) if jump > 1 else None,
+            }
+
+
 def main() -> None:
-    for rows in (london(), chicago(), worlds()):
+    for rows in (london(), chicago(), worlds(), shifted()):
         for row in rows:
             sys.stdout.write(f"{json.dumps(row)}\n")
             sys.stdout.flush()
