@@ -60,8 +60,7 @@ BROKER_SLACK = 2.0
 REQUEST_BEYOND_SESSION = 5.0
 """Seconds; to join a group takes up to a session, while the broker waits for members that have died."""
 MOST_REJOINS = 4
-REJOINS_WITHIN = 60.0
-"""So many times put out of the group within so many seconds: two processes share one name."""
+"""So many times put out of the group in haste: two processes share one name."""
 
 
 def partition_of(region: str, partitions: int) -> int:
@@ -162,17 +161,42 @@ class Threads:
 
 
 class PutOut:
-    """Counts how often the group puts this member out; too often means that another process has its name."""
+    """
+    Counts how often the group puts this member out, and tells a bad link from another process that has its name.
 
-    def __init__(self, instance: str, fatal: Callable[[BaseException], NoReturn]) -> None:
+    Who can't reach the broker is put out once in a session at most; two processes with one name put each other out
+    with every heartbeat.
+
+    Parameters
+    ----------
+    instance
+        The name.
+    session
+        Seconds after which the group puts out a member that it hears nothing of.
+    fatal
+        Is told of the other process.
+    clock
+        Seconds, from any beginning.
+
+    """
+
+    def __init__(
+        self,
+        instance: str,
+        session: float,
+        fatal: Callable[[BaseException], NoReturn],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._instance = instance
+        self._haste = (MOST_REJOINS - 1) * session
         self._fatal = fatal
+        self._clock = clock
         self._times: deque[float] = deque(maxlen=MOST_REJOINS)
 
     def __call__(self) -> None:
         """Take one more time in."""
-        self._times.append(time.monotonic())
-        if len(self._times) == MOST_REJOINS and self._times[-1] - self._times[0] < REJOINS_WITHIN:
+        self._times.append(self._clock())
+        if len(self._times) == MOST_REJOINS and self._times[-1] - self._times[0] < self._haste:
             self._fatal(
                 UsageError(f"another process runs as {self._instance}: give each a FIREBREAK_INSTANCE of its own")
             )
@@ -227,7 +251,7 @@ def build(settings: Settings, stage: str, kafka: Log | None = None) -> tuple[fau
         ownership,
         feeding,
         fatal=end_process,
-        put_out=PutOut(settings.instance or "(no name)", end_process),
+        put_out=PutOut(settings.instance or "(no name)", session, end_process),
     )
     _add_watchdog(app, Watchdog(spec.input, broker_log, ownership, fatal=end_process, stalled=metrics.stalled))
     if stage == "enrich" and settings.tick_period is not None:

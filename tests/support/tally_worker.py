@@ -165,17 +165,20 @@ def main(given: str) -> None:
         meter=Telling(),
         pace=Pace(most=asked.get("most", 20_000)),
     )
+    session = asked.get("session", 10.0)
     feeding = Feeding(
         client={"bootstrap_servers": broker},
         group=f"{run}-tally",
         topic=spec.input,
         instance=instance,
-        session=asked.get("session", 10.0),
+        session=session,
         heartbeat=asked.get("heartbeat", 1.0),
         fetch_bytes=asked.get("fetch_bytes", 262_144),
         tell_group=1.0,
     )
-    app = create_app(ownership, feeding, fatal=end_process, put_out=PutOut(instance, end_process), scheme=scheme)
+    app = create_app(
+        ownership, feeding, fatal=end_process, put_out=PutOut(instance, session, end_process), scheme=scheme
+    )
     start(app, "WARNING")
 
 
