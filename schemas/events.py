@@ -296,6 +296,8 @@ class CommandKind(StrEnum):
     LINK = "LINK"
     UNLINK = "UNLINK"
     PLAN = "PLAN"
+    FEED_SILENT = "FEED_SILENT"
+    FEED_BACK = "FEED_BACK"
 
 
 class Command(NamedTuple):
@@ -304,7 +306,7 @@ class Command(NamedTuple):
 
     ``until`` ends a snooze, a silence or a planned event, which begins at ``since``. ``area`` and ``group`` (either may
     be "" for all) say what a silence or a planned event covers. ``body`` carries a calibration (JSON) for CALIBRATE,
-    else "". ``incidents`` of LINK are one event and count as the first of them; those of UNLINK are apart again.
+    the source for FEED_SILENT and FEED_BACK, else "". ``incidents`` of LINK are one event and count as the first of them; those of UNLINK are apart again.
     """
 
     command_id: str
@@ -387,6 +389,9 @@ class AlertKind(StrEnum):
     UNLINKED = "UNLINKED"
     UNSILENCED = "UNSILENCED"
     PLANNED = "PLANNED"
+    FEED_SILENT = "FEED_SILENT"
+    FEED_BACK = "FEED_BACK"
+    DATA_ALARM = "DATA_ALARM"
 
 
 class AlertReason(StrEnum):
@@ -409,6 +414,7 @@ class AlertReason(StrEnum):
     UNKNOWN_ALERT = "UNKNOWN_ALERT"
     ALREADY_CLOSED = "ALREADY_CLOSED"
     BAD_COMMAND = "BAD_COMMAND"
+    MASS_CHANGE = "MASS_CHANGE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,7 +428,8 @@ class AlertEvent:
     ``incidents`` are the contributing incident ids, newest first. ``changed`` says what changed since the last
     transition. ``stands_without_newest``: the alert would stand had the newest incident not been reported.
     ``cause`` is the tick or the id of the command. SILENCED, UNSILENCED and PLANNED are of no alert: their
-    ``alert_id`` is the id of the silence, ``since`` and ``until`` its time, ``text`` its reason.
+    ``alert_id`` is the id of the silence, ``since`` and ``until`` its time, ``text`` its reason. FEED_SILENT,
+    FEED_BACK and DATA_ALARM are of the data, not of violence: ``alert_id`` names the feed, ``changed`` says what.
     """
 
     event_id: str

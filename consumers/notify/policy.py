@@ -41,7 +41,12 @@ _FINAL = {
 }
 _GROWING = {AlertKind.OPENED: Why.FIRST, AlertKind.ESCALATED: Why.ESCALATED, AlertKind.UPDATED: Why.UPDATED}
 _TELLING = frozenset({*_FINAL, *_GROWING, AlertKind.DEESCALATED, AlertKind.REOPENED})
-_UNKNOWN_TO_ALERTS = frozenset({AlertKind.REFUSED, AlertKind.SILENCED, AlertKind.UNSILENCED, AlertKind.PLANNED})
+_UNKNOWN_TO_ALERTS = frozenset(
+    {
+        *(AlertKind.REFUSED, AlertKind.SILENCED, AlertKind.UNSILENCED, AlertKind.PLANNED),
+        *(AlertKind.FEED_SILENT, AlertKind.FEED_BACK, AlertKind.DATA_ALARM),
+    }
+)
 
 
 def on_event(

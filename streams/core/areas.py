@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from schemas.events import AreaCount, AreaState, Millis, Severity
 from streams.core.detection.unit import Readiness
+from streams.core.feeds import FEED_SILENT
 from streams.core.watch import UnitWatch
 
 WINDOWS = (1, 6, 24, 168, 672)
@@ -26,15 +27,19 @@ def window_counts(watch: UnitWatch, now: Millis) -> Counts:
     return np.stack([watch.model.observed(now, window) for window in WINDOWS], axis=1).astype(np.int64)
 
 
-def area_counts(watch: UnitWatch, now: Millis, before: Millis | None, told: frozenset[str]) -> Iterator[AreaCount]:
+def area_counts(
+    watch: UnitWatch, now: Millis, before: Millis | None, told: frozenset[str] | None
+) -> Iterator[AreaCount]:
     """
-    Counts of the areas whose windows hold another number at *now* than at the evaluation *before*, and of those *told*.
+    Counts of the areas whose windows hold another number at *now* than at the evaluation *before*, and of those *told*, None for all.
 
     Hours that slide out of a window change it as much as incidents that come in; both are seen by counting twice.
     """
     counts = window_counts(watch, now)
-    moved = np.ones(len(counts), dtype=bool) if before is None else (counts != window_counts(watch, before)).any(axis=1)
-    chosen = [i for i, area in enumerate(watch.unit.areas) if moved[i] or area in watch.ledger.changed or area in told]
+    every = before is None or told is None
+    moved = np.ones(len(counts), dtype=bool) if every else (counts != window_counts(watch, before or now)).any(axis=1)
+    told = (told or frozenset()).union(watch.ledger.changed)
+    chosen = [i for i, area in enumerate(watch.unit.areas) if moved[i] or area in told]
     if not chosen:
         return
     _, expected, lower, upper = watch.model.expected_all(now, EXPECTED_WINDOW)
@@ -43,7 +48,11 @@ def area_counts(watch: UnitWatch, now: Millis, before: Millis | None, told: froz
     alerted = {area: alert.severity for alert in watch.alerts.values() if alert.is_open for area in alert.areas}
     for index in chosen:
         area, ready = watch.unit.areas[index], readiness[index] is Readiness.READY
-        state = _state(alerted.get(area), watch.scores.get(area), watch.threshold) if ready else AreaState.GREY
+        state, why = _state(alerted.get(area), watch.scores.get(area), watch.threshold), ""
+        if not ready:
+            state, why = AreaState.GREY, readiness[index].value
+        elif watch.feed_silent and state is AreaState.NORMAL:
+            state, why = AreaState.GREY, FEED_SILENT
         yield AreaCount(
             region=watch.unit.region,
             level=watch.unit.level,
@@ -59,7 +68,7 @@ def area_counts(watch: UnitWatch, now: Millis, before: Millis | None, told: froz
             lower=int(lower[index]) if ready else None,
             upper=int(upper[index]) if ready else None,
             state=state,
-            grey_reason="" if ready else readiness[index].value,
+            grey_reason=why,
             completeness=completeness,
         )
 

@@ -34,6 +34,12 @@ class Arrivals:
             curve.learn(count.hour + HOUR // 2, each.received_at)
             self._dirty.add((count.group, source))
 
+    def shares(self, group: str) -> dict[str, float]:
+        """What part of *group* each source sends; nothing where none was seen yet."""
+        sent = {source: float(curve.arrived.sum()) for source, curve in self._curves.get(group, {}).items()}
+        total = sum(sent.values())
+        return {source: each / total for source, each in sent.items()} if total > 0.0 else {}
+
     def tell(self, group: str, model: UnitModel) -> None:
         """Tell *model* how complete each of its recent hours is, the sources weighted by what they send."""
         curves = self._curves.get(group)

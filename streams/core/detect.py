@@ -33,6 +33,7 @@ from streams.core.arrivals import Arrivals
 from streams.core.desk import Refusal, act, hush, told_of, told_of_silence
 from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
+from streams.core.feeds import Feeds
 from streams.core.orders import Orders, silence_refused, tie
 from streams.core.sentinel import SentinelWatch
 from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
@@ -117,6 +118,7 @@ class Detect:
             for group in plan.sentinels
         }
         self._arrivals = {plan.region: Arrivals(plan.region) for plan in plans}
+        self._feeds = {plan.region: Feeds(plan.region) for plan in plans}
         self._calibrated: set[str] = set()
         self._clock: Millis = 0
         self._heard = 0
@@ -184,14 +186,16 @@ class Detect:
         self, plan: RegionPlan, watch: UnitWatch, now: Millis, before: Millis | None, *, everything: bool
     ) -> Iterator[Output]:
         changed = frozenset(watch.ledger.changed)
-        if not everything and not changed and not watch.alerts:
+        lacked, watch.feed_silent = watch.feed_silent, self._lacks(watch)
+        turned = lacked != watch.feed_silent
+        if not everything and not changed and not watch.alerts and not turned:
             return
         moved = [self._inhibited(plan, watch, each) for each in watch.evaluate(now, everything=everything)]
         for transition in moved:
             yield from self._tell(transition, now)
         if self._counts:
             told = changed.union(*(each.alert.areas for each in moved))
-            for count in area_counts(watch, now, before if everything else now, told):
+            for count in area_counts(watch, now, before if everything else now, None if turned else told):
                 yield Output(COUNTS, f"{count.area}|{count.group}", count)
 
     def _inhibited(self, plan: RegionPlan, watch: UnitWatch, transition: Transition) -> Transition:
@@ -224,6 +228,8 @@ class Detect:
             yield from self._unhush(command)
         elif command.kind in {CommandKind.LINK, CommandKind.UNLINK}:
             yield from self._link(command)
+        elif command.kind in {CommandKind.FEED_SILENT, CommandKind.FEED_BACK}:
+            yield from self._feed(command)
         else:
             yield from self._act(command)
 
@@ -289,6 +295,26 @@ class Detect:
         yield self._answer(command, AlertKind.UNSILENCED, AlertReason.COMMAND, "ended", silence.silence_id)
         yield self._audited(command, silence.silence_id, told_of_silence(silence), {}, None)
 
+    def _feed(self, command: Command) -> Iterator[Output]:
+        if not self._feeds[command.region].take(command, self._clock):
+            return
+        kind = AlertKind(command.kind)
+        yield self._answer(command, kind, AlertReason.COMMAND, command.text, f"feed|{command.body}")
+        yield self._audited(command, command.body, {}, {}, None)
+        for (region, _, _), watch in self._watches.items():
+            lacks = self._lacks(watch)
+            if region == command.region and lacks != watch.feed_silent:
+                watch.feed_silent = lacks
+                if self._counts and self._clock:
+                    for count in area_counts(watch, self._clock, None, None):
+                        yield Output(COUNTS, f"{count.area}|{count.group}", count)
+
+    def _lacks(self, watch: UnitWatch) -> bool:
+        """Whether a source that the counts of *watch* rest on is silent."""
+        region, group = watch.unit.region, watch.unit.group
+        feeds = self._feeds[region]
+        return bool(feeds.silent) and feeds.missed_by(self._arrivals[region].shares(group))
+
     def _refused(self, command: Command, refusal: Refusal, alert: AlertState | None) -> Iterator[Output]:
         yield self._answer(command, AlertKind.REFUSED, *refusal)
         facts = {} if alert is None else told_of(alert)
@@ -333,6 +359,7 @@ class Detect:
         rows = [row for watch in self._watches.values() for row in watch.dirty()]
         rows += [row for sentinel in self._sentinels.values() for row in sentinel.dirty()]
         rows += [row for arrivals in self._arrivals.values() for row in arrivals.dirty()]
+        rows += [row for feeds in self._feeds.values() for row in feeds.dirty()]
         rows += self._orders.dirty()
         rows += [Row(f"calibration|{region}", self._budgets[region].to_row()) for region in sorted(self._calibrated)]
         self._calibrated.clear()
@@ -369,11 +396,15 @@ class Detect:
             watch.model.restore(cast("list[ModelRow]", state))
         for name, kept in late:
             self._restore(name, cast("RowValue", kept))
+        for watch in self._watches.values():
+            watch.feed_silent = self._lacks(watch)
 
     def _restore(self, key: str, value: RowValue) -> None:
         kind, first, *rest = key.split("|")
         if kind == "calibration":
             self._budgets[first].from_row(value)
+        elif kind == "feed":
+            self._feeds[first].restore(value)
         elif kind == "delay":
             self._arrivals[first].restore(rest[0], rest[1], value)
         else:

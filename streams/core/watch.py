@@ -75,6 +75,8 @@ class UnitWatch:
         self.alerts: dict[str, AlertState] = {}
         self.scores: dict[str, float] = {}
         """Scores at the last evaluation, of the areas evaluated."""
+        self.feed_silent = False
+        """Whether a source that these counts rest on is silent."""
         self._dirty: set[str] = set()
 
     @property
@@ -162,6 +164,9 @@ class UnitWatch:
         if not own:
             return
         top = max(own, key=lambda area: (own[area], area))
+        if self.feed_silent and own[top] < self.threshold:
+            # what falls is the feed, perhaps not the violence
+            return
         verdict = Verdict(score=own[top], areas=frozenset(hot), ready=self._ready(top))
         episode, decision = advance(alert.episode, verdict, now, self.threshold)
         if episode is None or decision.change is Change.ENDED:
