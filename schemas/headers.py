@@ -26,7 +26,8 @@ def ce_type(record: type, what: str) -> str:
     >>> ce_type(Incident, "ADDED"), ce_type(AreaCount, "COUNTED"), ce_type(Alert, "STATE")
     ('firebreak.incident.added.v1', 'firebreak.area.counted.v1', 'firebreak.alert.state.v1')
     """
-    return f"firebreak.{_NOUNS[record]}.{what.lower()}.v1"
+    verb = what.lower().replace("_", "")
+    return f"firebreak.{_NOUNS[record]}.{verb}.v1"
 
 
 def origin_id(partition: int, offset: int, index: int) -> str:

@@ -75,7 +75,7 @@ class Harvest:
             self.rejections.append(value)
 
     def _count(self, count: HourCount) -> None:
-        if count.tense == self.tense:
+        if count.tense == self.tense and count.level:
             self.cells[count.area, count.level, count.group, count.hour] = (count.incidents, count.victims)
 
     def write(self, folder: Path, totals: Totals) -> None:

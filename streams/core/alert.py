@@ -7,11 +7,12 @@ Whether an alert is open, ended, retracted or closed is derived from its times a
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 from typing import cast
 
 from schemas.events import Alert, AlertEvent, AlertKind, AlertReason, Command, Millis, Severity, Tense
 from streams.core.detection.episodes import RISE, STAY, Episode
+from streams.core.revisions import Mass
 from streams.core.stage import RowValue
 
 MODEL = "multi-window-scan/1"
@@ -187,6 +188,16 @@ def event_of(transition: Transition, clock: Millis, calibration: str, silenced_b
         until=alert.people.snoozed_until if transition.kind is AlertKind.SNOOZED else None,
         assignee=alert.people.assignee,
     )
+
+
+def alarm_of(region: str, mass: Mass, clock: Millis, *, tense: str, calibration: str) -> AlertEvent:
+    """The event that tells of a mass change in the data of *region*: nothing of violence there."""
+    subject = f"mass_change|{region}|{clock}"
+    changed = f"{mass.revised} incidents older than a week revised within an hour, {mass.usual} are usual"
+    about = Command(subject, "", region, subject, "", clock)
+    reason = AlertReason.MASS_CHANGE
+    event = answer_to(about, AlertKind.DATA_ALARM, reason, changed, clock, tense=tense, calibration=calibration)
+    return replace(event, incidents=mass.incidents, cause=str(clock))
 
 
 def answer_to(

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from schemas.events import AreaCount, AreaState, Millis, Severity
 from streams.core.detection.unit import Readiness
-from streams.core.feeds import FEED_SILENT
 from streams.core.watch import UnitWatch
 
 WINDOWS = (1, 6, 24, 168, 672)
@@ -31,7 +30,9 @@ def area_counts(
     watch: UnitWatch, now: Millis, before: Millis | None, told: frozenset[str] | None
 ) -> Iterator[AreaCount]:
     """
-    Counts of the areas whose windows hold another number at *now* than at the evaluation *before*, and of those *told*, None for all.
+    Counts of the areas whose windows hold another number at *now* than at the evaluation *before*, and of those *told*.
+
+    None for either means all.
 
     Hours that slide out of a window change it as much as incidents that come in; both are seen by counting twice.
     """
@@ -51,8 +52,8 @@ def area_counts(
         state, why = _state(alerted.get(area), watch.scores.get(area), watch.threshold), ""
         if not ready:
             state, why = AreaState.GREY, readiness[index].value
-        elif watch.feed_silent and state is AreaState.NORMAL:
-            state, why = AreaState.GREY, FEED_SILENT
+        elif watch.blind and state is AreaState.NORMAL:
+            state, why = AreaState.GREY, watch.blind
         yield AreaCount(
             region=watch.unit.region,
             level=watch.unit.level,

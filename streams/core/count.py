@@ -15,6 +15,7 @@ from typing import NamedTuple, cast
 
 from schemas.events import (
     DAY,
+    HOUR,
     UNKNOWN_AREA,
     Change,
     Contribution,
@@ -25,6 +26,7 @@ from schemas.events import (
     Tick,
 )
 from streams.core.align import Alignment, Closed
+from streams.core.revisions import OLD, REVISIONS
 from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
 
 INBOX = "detect.inbox"
@@ -90,6 +92,8 @@ class Count:
         """Days of an earlier owner that nothing was counted in since."""
         self._changed: set[tuple[_Cell, Millis]] = set()
         self._dirty: set[_Cell] = set()
+        self._revised: dict[tuple[str, str], list[Contribution]] = {}
+        """Old incidents that the tick in hand revises, by tense and region."""
 
     def apply(self, record: Record) -> list[Output]:
         """Let a change wait for its tick; at a tick that all raw partitions have reached, fold and answer."""
@@ -103,13 +107,24 @@ class Count:
 
     def _fold(self, closed: Closed[Incident]) -> Iterator[Output]:
         for incident in sorted(closed.items, key=_order):
+            if incident.was is not None and incident.was.hour < incident.received_at - OLD:
+                named = Contribution(incident.incident_id, incident.received_at, incident.quality)
+                self._revised.setdefault((incident.tense, incident.region), []).append(named)
             self._take(incident)
         for cell, hour in sorted(self._changed):
             yield self._count(closed.clock, cell, hour)
         self._changed.clear()
+        yield from self._revisions(closed.clock)
         tick = Tick(self._partition, closed.clock)
         for partition in range(self._inbox_partitions):
             yield Output(INBOX, TICK_KEY, tick, partition)
+
+    def _revisions(self, clock: Millis) -> Iterator[Output]:
+        for (tense, region), revised in sorted(self._revised.items()):
+            hour, some = clock - clock % HOUR, tuple(revised[-CONTRIBUTIONS:])
+            told = HourCount(self._partition, clock, tense, region, "", "", REVISIONS, hour, len(revised), 0, some)
+            yield Output(INBOX, region, told, self._routes[region].inbox_partition)
+        self._revised.clear()
 
     def _take(self, incident: Incident) -> None:
         was = incident.was

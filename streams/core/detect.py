@@ -17,7 +17,6 @@ from schemas.events import (
     HOUR,
     AlertKind,
     AlertReason,
-    AuditEntry,
     Command,
     CommandKind,
     Facts,
@@ -26,16 +25,16 @@ from schemas.events import (
     Tense,
     Tick,
 )
-from streams.core.alert import AlertState, Transition, answer_to, event_of, state_of
+from streams.core.alert import AlertState, Transition, alarm_of, answer_to, event_of, state_of
 from streams.core.align import Alignment, Closed
 from streams.core.areas import area_counts, heartbeat
-from streams.core.arrivals import Arrivals
 from streams.core.desk import Refusal, act, hush, told_of, told_of_silence
 from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
-from streams.core.feeds import Feeds
-from streams.core.orders import Orders, silence_refused, tie
+from streams.core.orders import Orders, audited, silence_refused, tie
+from streams.core.revisions import REVISIONS
 from streams.core.sentinel import SentinelWatch
+from streams.core.sight import Sight
 from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
 from streams.core.thresholds import StandingBudget
 from streams.core.watch import UnitWatch
@@ -117,8 +116,7 @@ class Detect:
             for plan in plans
             for group in plan.sentinels
         }
-        self._arrivals = {plan.region: Arrivals(plan.region) for plan in plans}
-        self._feeds = {plan.region: Feeds(plan.region) for plan in plans}
+        self._sight = {plan.region: Sight(plan.region) for plan in plans}
         self._calibrated: set[str] = set()
         self._clock: Millis = 0
         self._heard = 0
@@ -147,8 +145,14 @@ class Detect:
         turned = before is not None and now // DAY > before // DAY
         if turned:
             for (region, _, group), watch in self._watches.items():
-                self._arrivals[region].tell(group, watch.model)
+                self._sight[region].arrivals.tell(group, watch.model)
         for plan in self._plans.values():
+            revised = [each for each in closed.items if each.group == REVISIONS and each.region == plan.region]
+            mass = self._sight[plan.region].revisions.take(revised, now)
+            if mass is not None:
+                version = self._budgets[plan.region].version
+                event = alarm_of(plan.region, mass, now, tense=self._tense, calibration=version)
+                yield Output(EVENTS, event.alert_id, event)
             yield from self._region(plan, now, before, everything=everything)
         if turned:
             self._forget(now)
@@ -161,7 +165,7 @@ class Detect:
             elif key in self._units:
                 new = self._watch(key, count.hour, closed.clock).take(count, closed.clock)
                 if count.level == self._plans[count.region].level:
-                    self._arrivals[count.region].learn(count, new)
+                    self._sight[count.region].arrivals.learn(count, new)
 
     def _watch(self, key: Key, hour: Millis, now: Millis) -> UnitWatch:
         watch = self._watches.get(key)
@@ -186,8 +190,8 @@ class Detect:
         self, plan: RegionPlan, watch: UnitWatch, now: Millis, before: Millis | None, *, everything: bool
     ) -> Iterator[Output]:
         changed = frozenset(watch.ledger.changed)
-        lacked, watch.feed_silent = watch.feed_silent, self._lacks(watch)
-        turned = lacked != watch.feed_silent
+        seen, watch.blind = watch.blind, self._sight[plan.region].blind(watch.unit.group, now)
+        turned = seen != watch.blind
         if not everything and not changed and not watch.alerts and not turned:
             return
         moved = [self._inhibited(plan, watch, each) for each in watch.evaluate(now, everything=everything)]
@@ -296,24 +300,19 @@ class Detect:
         yield self._audited(command, silence.silence_id, told_of_silence(silence), {}, None)
 
     def _feed(self, command: Command) -> Iterator[Output]:
-        if not self._feeds[command.region].take(command, self._clock):
+        sight = self._sight[command.region]
+        if not sight.feeds.take(command, self._clock):
             return
         kind = AlertKind(command.kind)
         yield self._answer(command, kind, AlertReason.COMMAND, command.text, f"feed|{command.body}")
         yield self._audited(command, command.body, {}, {}, None)
         for (region, _, _), watch in self._watches.items():
-            lacks = self._lacks(watch)
-            if region == command.region and lacks != watch.feed_silent:
-                watch.feed_silent = lacks
+            blind = sight.blind(watch.unit.group, self._clock)
+            if region == command.region and blind != watch.blind:
+                watch.blind = blind
                 if self._counts and self._clock:
                     for count in area_counts(watch, self._clock, None, None):
                         yield Output(COUNTS, f"{count.area}|{count.group}", count)
-
-    def _lacks(self, watch: UnitWatch) -> bool:
-        """Whether a source that the counts of *watch* rest on is silent."""
-        region, group = watch.unit.region, watch.unit.group
-        feeds = self._feeds[region]
-        return bool(feeds.silent) and feeds.missed_by(self._arrivals[region].shares(group))
 
     def _refused(self, command: Command, refusal: Refusal, alert: AlertState | None) -> Iterator[Output]:
         yield self._answer(command, AlertKind.REFUSED, *refusal)
@@ -328,21 +327,7 @@ class Detect:
         return Output(EVENTS, event.alert_id or command.command_id, event)
 
     def _audited(self, command: Command, of: str, before: Facts, after: Facts, refusal: Refusal | None) -> Output:
-        entry = AuditEntry(
-            at=self._clock,
-            issued_at=command.issued_at,
-            actor=command.actor,
-            region=command.region,
-            command_id=command.command_id,
-            what=command.kind,
-            of=of,
-            done=refusal is None,
-            reason="" if refusal is None else refusal.detail,
-            text=command.text,
-            before=before,
-            after=after,
-        )
-        return Output(AUDIT, command.actor, entry)
+        return Output(AUDIT, command.actor, audited(command, self._clock, of, before, after, refusal))
 
     def _forget(self, now: Millis) -> None:
         for holder in self._holders():
@@ -358,8 +343,7 @@ class Detect:
         """Rows changed since the last call."""
         rows = [row for watch in self._watches.values() for row in watch.dirty()]
         rows += [row for sentinel in self._sentinels.values() for row in sentinel.dirty()]
-        rows += [row for arrivals in self._arrivals.values() for row in arrivals.dirty()]
-        rows += [row for feeds in self._feeds.values() for row in feeds.dirty()]
+        rows += [row for sight in self._sight.values() for row in sight.dirty()]
         rows += self._orders.dirty()
         rows += [Row(f"calibration|{region}", self._budgets[region].to_row()) for region in sorted(self._calibrated)]
         self._calibrated.clear()
@@ -397,16 +381,14 @@ class Detect:
         for name, kept in late:
             self._restore(name, cast("RowValue", kept))
         for watch in self._watches.values():
-            watch.feed_silent = self._lacks(watch)
+            watch.blind = self._sight[watch.unit.region].blind(watch.unit.group, self._clock)
 
     def _restore(self, key: str, value: RowValue) -> None:
         kind, first, *rest = key.split("|")
         if kind == "calibration":
             self._budgets[first].from_row(value)
-        elif kind == "feed":
-            self._feeds[first].restore(value)
-        elif kind == "delay":
-            self._arrivals[first].restore(rest[0], rest[1], value)
+        elif kind in {"delay", "feed", "revisions"}:
+            self._sight[first].restore(kind, rest, value)
         else:
             unit = (first, rest[0], rest[1])
             holder = self._sentinels.get(unit) or self._watches[unit]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, replace
 from typing import cast
 
-from schemas.events import DAY, AlertKind, AlertReason, Command, CommandKind, Millis
+from schemas.events import DAY, AlertKind, AlertReason, AuditEntry, Command, CommandKind, Facts, Millis
 from streams.core.alert import AlertState, Transition
 from streams.core.desk import Refusal, Silence
 from streams.core.links import Links
@@ -128,6 +128,24 @@ def tie(
         command=command,
     )
     return told, changed
+
+
+def audited(command: Command, now: Millis, of: str, before: Facts, after: Facts, refusal: Refusal | None) -> AuditEntry:
+    """Entry of the audit for *command* about *of*, taken in at *now*."""
+    return AuditEntry(
+        at=now,
+        issued_at=command.issued_at,
+        actor=command.actor,
+        region=command.region,
+        command_id=command.command_id,
+        what=command.kind,
+        of=of,
+        done=refusal is None,
+        reason="" if refusal is None else refusal.detail,
+        text=command.text,
+        before=before,
+        after=after,
+    )
 
 
 def silence_refused(command: Command) -> Refusal:

@@ -18,6 +18,7 @@ from streams.core.detection.explain import Explanation
 from streams.core.detection.unit import Readiness, UnitModel
 from streams.core.ledger import KEPT, Ledger
 from streams.core.links import Links
+from streams.core.revisions import MASS_CHANGE
 from streams.core.situations import Neighbourhood
 from streams.core.stage import Row, RowValue
 
@@ -75,8 +76,8 @@ class UnitWatch:
         self.alerts: dict[str, AlertState] = {}
         self.scores: dict[str, float] = {}
         """Scores at the last evaluation, of the areas evaluated."""
-        self.feed_silent = False
-        """Whether a source that these counts rest on is silent."""
+        self.blind = ""
+        """Why these counts can't say "normal": a source is silent, or its past is being rewritten; "" if they can."""
         self._dirty: set[str] = set()
 
     @property
@@ -98,6 +99,8 @@ class UnitWatch:
     def evaluate(self, now: Millis, *, everything: bool) -> list[Transition]:
         """Score what changed (or *everything*) at *now* and move the alerts; answer their transitions."""
         self.model.advance(now)
+        if self.blind == MASS_CHANGE:
+            return []
         watched = None if everything else self._watched()
         if watched is not None and not watched:
             return []
@@ -164,7 +167,7 @@ class UnitWatch:
         if not own:
             return
         top = max(own, key=lambda area: (own[area], area))
-        if self.feed_silent and own[top] < self.threshold:
+        if self.blind and own[top] < self.threshold:
             # what falls is the feed, perhaps not the violence
             return
         verdict = Verdict(score=own[top], areas=frozenset(hot), ready=self._ready(top))

@@ -178,6 +178,6 @@ class Judge:
         got: Counter[tuple[str, str, str, Millis]] = Counter()
         for each in list(outputs["detect.inbox"]):
             hour = self._wire.decode_inbox(each.value or b"")
-            if isinstance(hour, HourCount) and hour.clock <= clock:
+            if isinstance(hour, HourCount) and hour.level and hour.clock <= clock:
                 got[hour.area, hour.level, hour.group, hour.hour] = hour.incidents
         return (want - got).total(), (got - want).total()

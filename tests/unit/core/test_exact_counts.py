@@ -72,7 +72,7 @@ class Latest:
 
     def __call__(self, output: Output) -> None:
         value = output.value
-        if isinstance(value, HourCount):
+        if isinstance(value, HourCount) and value.level:
             self.cells[value.level, value.area, value.group, value.hour] = value.incidents
             cell = (value.clock, (value.level, value.area, value.group, value.hour))
             assert cell not in self.clocked, "a cell is sent at most once a tick"
