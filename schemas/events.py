@@ -306,7 +306,8 @@ class Command(NamedTuple):
 
     ``until`` ends a snooze, a silence or a planned event, which begins at ``since``. ``area`` and ``group`` (either may
     be "" for all) say what a silence or a planned event covers. ``body`` carries a calibration (JSON) for CALIBRATE,
-    the source for FEED_SILENT and FEED_BACK, else "". ``incidents`` of LINK are one event and count as the first of them; those of UNLINK are apart again.
+    the source for FEED_SILENT and FEED_BACK, else "". ``incidents`` of LINK are one event and count as the first of
+    them; those of UNLINK are apart again.
     """
 
     command_id: str

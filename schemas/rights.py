@@ -74,7 +74,9 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
             transactions="notifier",
         ),
         "observer": Component(
-            reads=("incidents.raw", "areas.counts", "alerts.events", "alerts.state"), looks_at_all=True
+            reads=("incidents.raw", "areas.counts", "alerts.events", "alerts.state"),
+            writes=("detect.inbox",),
+            looks_at_all=True,
         ),
         "archive": Component(reads=("incidents.enriched", "alerts.events")),
         "projector": Component(

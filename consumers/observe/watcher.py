@@ -33,14 +33,23 @@ class Watcher(Handler):
         When this process began: what was appended before is not counted again.
     wire
         The codecs.
+    look
+        Is called between records with how things stand, once all that was there at the beginning was read.
 
     """
 
-    def __init__(self, registry: CollectorRegistry, began: Millis, wire: Wire) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        began: Millis,
+        wire: Wire,
+        look: Callable[[Standing], None] = lambda _standing: None,
+    ) -> None:
         self.standing = Standing()
         self.lock = threading.Lock()
         self._began = began
         self._wire = wire
+        self._look = look
         self._take = MappingProxyType(
             {
                 "incidents.raw": self._raw,
@@ -73,6 +82,10 @@ class Watcher(Handler):
                     self._take[record.topic](record)
                 except Malformed:
                     self._unreadable.labels(record.topic).inc()
+
+    def turn(self) -> None:
+        """Look at how things stand."""
+        self._look(self.standing)
 
     def _raw(self, record: Record) -> None:
         source = self.standing.heard(record.key or b"", record.timestamp)

@@ -34,6 +34,10 @@ class Arrivals:
             curve.learn(count.hour + HOUR // 2, each.received_at)
             self._dirty.add((count.group, source))
 
+    def knows(self, source: str) -> bool:
+        """Whether anything of *source* was counted yet."""
+        return any(source in curves for curves in self._curves.values())
+
     def shares(self, group: str) -> dict[str, float]:
         """What part of *group* each source sends; nothing where none was seen yet."""
         sent = {source: float(curve.arrived.sum()) for source, curve in self._curves.get(group, {}).items()}

@@ -301,7 +301,7 @@ class Detect:
 
     def _feed(self, command: Command) -> Iterator[Output]:
         sight = self._sight[command.region]
-        if not sight.feeds.take(command, self._clock):
+        if not sight.feeds.take(command, self._clock) or not sight.arrivals.knows(command.body):
             return
         kind = AlertKind(command.kind)
         yield self._answer(command, kind, AlertReason.COMMAND, command.text, f"feed|{command.body}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,13 +12,14 @@ from click.testing import CliRunner
 from confluent_kafka import Consumer, Producer
 from prometheus_client import CollectorRegistry, generate_latest
 from support.examples import example
+from support.faults.watcher import read_all
 from support.waiting import until
 
 from consumers.loop import Loop
 from consumers.observe.command import observer, observing
 from consumers.observe.groups import Behind, GroupCollector, Groups
 from schemas.errors import UsageError
-from schemas.events import Alert, AlertEvent, AreaCount
+from schemas.events import DAY, HOUR, Alert, AlertEvent, AreaCount, Command, CommandKind
 from schemas.settings import Settings, from_env
 from schemas.wire import Wire
 
@@ -118,6 +120,33 @@ def test_sources_counts_and_alerts_are_told_as_they_stand(own_topics: Callable[.
     assert f'kind="OPENED",severity="{OPENED.severity}",tense="{OPENED.tense}"}} 1.0' in told
     assert f'firebreak_alerts_active{{group="{OPEN.group}",region="{OPEN.region}"' in told
     assert 'firebreak_observer_unreadable_records_total{topic="areas.counts"} 1.0' in told
+
+
+def commands(settings: Settings) -> list[Command]:
+    """What the detector's inbox holds of commands."""
+    decode = Wire.builtin().decode_inbox
+    found = (decode(record.value or b"") for record in read_all(settings, "detect.inbox").get(0, []))
+    return [each for each in found if isinstance(each, Command)]
+
+
+def test_the_detector_is_told_of_a_source_that_is_silent_and_that_is_back(own_topics: Callable[..., Settings]) -> None:
+    settings = own_topics(replay=True, FIREBREAK_PARTITIONS_INBOX="1")
+    catalogue, now = settings.catalogue(), int(time.time() * 1000)
+    producer = Producer(settings.kafka.librdkafka())
+    producer.produce(catalogue["areas.counts"].name, Wire.builtin().encode(NORMAL), b"x|y")
+    for at in range(now - 2 * DAY, now - HOUR, 60_000):
+        producer.produce(catalogue["incidents.raw"].name, b"{}", b"sensor|1", timestamp=at)
+    assert producer.flush(30) == 0
+
+    with in_a_thread(observing(settings)[0]):
+        until(lambda: len(commands(settings)) == 1, what="the silent source")
+        producer.produce(catalogue["incidents.raw"].name, b"{}", b"sensor|2", timestamp=now)
+        assert producer.flush(30) == 0
+        until(lambda: len(commands(settings)) == 2, what="the source that is back")
+
+    silent, back = commands(settings)
+    assert (silent.kind, silent.region, silent.body) == (CommandKind.FEED_SILENT, NORMAL.region, "sensor")
+    assert (back.kind, back.region, back.body) == (CommandKind.FEED_BACK, NORMAL.region, "sensor")
 
 
 def test_without_an_address_the_command_says_which_setting_is_missing() -> None:
