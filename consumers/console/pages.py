@@ -208,6 +208,7 @@ class Pages:
             request,
             "quality.html",
             sources=site.world.sources(),
+            alarms=views.alarms(site.world, eyes.now),
             rejects=views.rejects(site.world),
             qualities=views.qualities(site.world).most_common(),
             seen=len(site.world.feed),

@@ -31,6 +31,13 @@ class Card:
     repeats: int
 
 
+def alarms(world: World, now: Millis) -> list[AlertEvent]:
+    """What was told of the data in the last week, newest first."""
+    kinds = {AlertKind.FEED_SILENT, AlertKind.FEED_BACK, AlertKind.DATA_ALARM}
+    found = [each for each in world.all_events() if each.kind in kinds and each.clock >= now - PREVIEWED]
+    return sorted(found, key=lambda each: each.clock, reverse=True)
+
+
 def told_events(world: World) -> dict[str, AlertEvent]:
     """The newest machine event of each alert, which has the numbers that its state lacks."""
     found: dict[str, AlertEvent] = {}
