@@ -31,6 +31,7 @@ from streams.core.areas import area_counts, heartbeat
 from streams.core.desk import Refusal, act, hush, told_of, told_of_silence
 from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
+from streams.core.injection import Injections
 from streams.core.orders import Orders, audited, silence_refused, tie
 from streams.core.revisions import REVISIONS
 from streams.core.sentinel import SentinelWatch
@@ -109,6 +110,7 @@ class Detect:
         }
         self._units = {_key(unit): unit for plan in plans for unit in plan.units}
         self._watches: dict[Key, UnitWatch] = {}
+        self._injections = Injections(self._units)
         self._sentinels = {
             (plan.region, plan.level, group): SentinelWatch(
                 plan.region, plan.level, group, self._orders.links[plan.region]
@@ -126,7 +128,7 @@ class Detect:
         """Let a count wait for its tick; evaluate at ticks; obey a command at once."""
         value = record.value
         if isinstance(value, HourCount):
-            if value.tense == self._tense and value.region in self._plans:
+            if value.tense in {self._tense, Tense.INJECTION} and value.region in self._plans:
                 self._waiting.add(value.origin_partition, record.offset, value)
             return []
         if isinstance(value, Tick):
@@ -147,18 +149,23 @@ class Detect:
             for (region, _, group), watch in self._watches.items():
                 self._sight[region].arrivals.tell(group, watch.model)
         for plan in self._plans.values():
-            revised = [each for each in closed.items if each.group == REVISIONS and each.region == plan.region]
-            mass = self._sight[plan.region].revisions.take(revised, now)
-            if mass is not None:
-                version = self._budgets[plan.region].version
-                event = alarm_of(plan.region, mass, now, tense=self._tense, calibration=version)
-                yield Output(EVENTS, event.alert_id, event)
+            yield from self._alarms(plan, closed)
             yield from self._region(plan, now, before, everything=everything)
         if turned:
             self._forget(now)
 
+    def _alarms(self, plan: RegionPlan, closed: Closed[HourCount]) -> Iterator[Output]:
+        wanted = (self._tense, plan.region, REVISIONS)
+        revised = [each for each in closed.items if (each.tense, each.region, each.group) == wanted]
+        mass = self._sight[plan.region].revisions.take(revised, closed.clock)
+        if mass is not None:
+            version = self._budgets[plan.region].version
+            event = alarm_of(plan.region, mass, closed.clock, tense=self._tense, calibration=version)
+            yield Output(EVENTS, event.alert_id, event)
+
     def _take(self, closed: Closed[HourCount]) -> None:
-        for count in sorted(closed.items, key=_order):
+        self._injections.take(closed.items, closed.clock)
+        for count in sorted((count for count in closed.items if count.tense == self._tense), key=_order):
             key = (count.region, count.level, count.group)
             if key in self._sentinels:
                 self._sentinels[key].take(count, closed.clock)
@@ -183,6 +190,8 @@ class Detect:
             watch = self._watches.get(key)
             if watch is not None and key[0] == plan.region:
                 yield from self._unit(plan, watch, now, before, everything=everything)
+        for event in self._injections.evaluate(plan.region, self._watches, self._budgets[plan.region], now):
+            yield Output(EVENTS, event.alert_id, event)
         if self._counts:
             yield Output(COUNTS, f"heartbeat|{plan.region}", heartbeat(plan.region, now))
 
@@ -333,6 +342,7 @@ class Detect:
         for holder in self._holders():
             holder.forget(now)
         self._orders.forget(now)
+        self._injections.forget(now)
 
     def alerts(self) -> list[AlertState]:
         """All alerts remembered, by id."""
@@ -344,7 +354,7 @@ class Detect:
         rows = [row for watch in self._watches.values() for row in watch.dirty()]
         rows += [row for sentinel in self._sentinels.values() for row in sentinel.dirty()]
         rows += [row for sight in self._sight.values() for row in sight.dirty()]
-        rows += self._orders.dirty()
+        rows += [*self._orders.dirty(), *self._injections.dirty()]
         rows += [Row(f"calibration|{region}", self._budgets[region].to_row()) for region in sorted(self._calibrated)]
         self._calibrated.clear()
         return rows
@@ -374,7 +384,7 @@ class Detect:
                 cast("int", marker["done"]), cast("list[int]", marker["folded"]), cast("list[int]", marker["boundary"])
             )
         # links first: they say how the hours count
-        late = self._orders.restore(late)
+        late = self._injections.restore(self._orders.restore(late))
         for unit, state in models.items():
             watch = self._watch(unit, self._clock - self._clock % HOUR, self._clock)
             watch.model.restore(cast("list[ModelRow]", state))

@@ -145,6 +145,13 @@ class Ledger:
         ]
         return sorted(found, key=lambda each: (-each.received_at, each.incident_id))
 
+    def since(self, first: Millis) -> Iterator[tuple[str, Millis, int]]:
+        """Area, hour and incidents of the cells from the hour of *first* on that hold any, sorted."""
+        for area, hours in sorted(self._cells.items()):
+            for hour, cell in sorted(hours.items()):
+                if cell.incidents > 0 and hour + HOUR > first:
+                    yield area, hour, cell.incidents
+
     def total(self) -> int:
         """Incidents of all areas and hours kept."""
         cells = [cell for hours in self._cells.values() for cell in hours.values()]

@@ -64,7 +64,9 @@ class Budget(Protocol):
 class UnitWatch:
     """The model of one unit, what its hours hold, and its alerts."""
 
-    def __init__(self, model: UnitModel, budget: Budget, links: Links | None = None) -> None:
+    def __init__(
+        self, model: UnitModel, budget: Budget, links: Links | None = None, *, ledger: Ledger | None = None
+    ) -> None:
         unit = model.unit
         self.model = model
         self.unit = unit
@@ -72,7 +74,7 @@ class UnitWatch:
         self._prefix = f"{unit.region}|{unit.level}|{unit.group}"
         self._index = {area: index for index, area in enumerate(unit.areas)}
         self._near = Neighbourhood(unit.areas, unit.neighbours)
-        self.ledger = Ledger(f"cell|{self._prefix}", links=links)
+        self.ledger = ledger or Ledger(f"cell|{self._prefix}", links=links)
         self.alerts: dict[str, AlertState] = {}
         self.scores: dict[str, float] = {}
         """Scores at the last evaluation, of the areas evaluated."""
@@ -104,7 +106,7 @@ class UnitWatch:
         watched = None if everything else self._watched()
         if watched is not None and not watched:
             return []
-        self.scores = self._score(now, watched)
+        self.scores = self.score(now, watched)
         moved = [*self._corrected(now), *self._moved(now)]
         self.ledger.settle()
         return moved
@@ -122,7 +124,8 @@ class UnitWatch:
         open_areas = {area for alert in self.alerts.values() if alert.ended_at is None for area in alert.areas}
         return sorted(self._near.around(self.ledger.changed) | open_areas)
 
-    def _score(self, now: Millis, areas: Sequence[str] | None) -> dict[str, float]:
+    def score(self, now: Millis, areas: Sequence[str] | None) -> dict[str, float]:
+        """Scores of *areas* (None: of all) at *now*; changes nothing."""
         chosen = self.unit.areas if areas is None else areas
         indexes = None if areas is None else [self._index[area] for area in areas]
         return dict(zip(chosen, self.model.score(now, indexes).score.tolist(), strict=True))
@@ -144,11 +147,16 @@ class UnitWatch:
         return sorted(standing, key=lambda alert: (alert.episode.opened_ms, alert.alert_id))
 
     def _opened(self, areas: Sequence[str], score: float, now: Millis) -> Transition:
+        alert = self.begun(areas, score, now)
+        return self._keep(alert, AlertKind.OPENED, AlertReason.FIRST, _beginning(alert), now)
+
+    def begun(self, areas: Sequence[str], score: float, now: Millis) -> AlertState:
+        """What an alert over *areas*, the highest first, begins as; changes nothing."""
         verdict = Verdict(score=score, areas=frozenset(areas))
         episode, _ = advance(None, verdict, now, self.threshold)
         assert episode is not None, "a score at the threshold opens an episode"  # noqa: S101 - law of advance()
         evidence = self.evidence(areas[0], areas, score, now)
-        alert = AlertState(
+        return AlertState(
             alert_id=identity(self._prefix, areas[0], now),
             region=self.unit.region,
             level=self.unit.level,
@@ -160,7 +168,6 @@ class UnitWatch:
             basis=evidence,
             peak_score=score,
         )
-        return self._keep(alert, AlertKind.OPENED, AlertReason.FIRST, _beginning(alert), now)
 
     def _step(self, alert: AlertState, hot: Mapping[str, float], now: Millis) -> Iterator[Transition]:
         own = {area: self.scores[area] for area in alert.areas if area in self.scores} | dict(hot)
@@ -226,7 +233,7 @@ class UnitWatch:
         gone = [incident for incident in basis.incidents if incident not in there]
         if not gone:
             return
-        score = max(self._score(basis.at, alert.areas).values())
+        score = max(self.score(basis.at, alert.areas).values())
         evidence = self.evidence(alert.area, alert.areas, score, basis.at)
         changed = (
             f"{len(gone)} incident{'s' if len(gone) > 1 else ''} withdrawn, moved or linked: {', '.join(gone[:4])}"

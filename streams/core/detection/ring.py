@@ -1,5 +1,7 @@
 """The last weeks of a unit, hour by hour: counts and what was expected of them."""
 
+from copy import copy
+
 import numpy as np
 import numpy.typing as npt
 
@@ -59,6 +61,12 @@ class Ring:
         self.expected[:, part] = rate[:, None] * base
         self.rate[:, day % SLOTS] = rate
         self.day[part] = day
+
+    def copied(self) -> "Ring":
+        """Make one whose counts are its own; the rest is shared."""
+        other = copy(self)
+        other.counts = self.counts.copy()
+        return other
 
     def slice(self, first: int, end: int) -> slice:
         """Columns of the hours [first, end)."""

@@ -1,6 +1,8 @@
 """A unit of detection, region x level x group: its areas, its model, its scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +23,8 @@ class UnitModel(Learner):
     """
     The state of one unit and what follows from it.
 
-    ``record`` and ``advance`` change it, ``score``, ``explain`` and ``expected`` only read. The same calls in the same
-    order give the same bits.
+    ``record`` and ``advance`` change it, ``score``, ``explain``, ``expected`` and ``with_more`` only read. The same
+    calls in the same order give the same bits.
     """
 
     def __init__(self, unit: Unit, start_ms: int) -> None:
@@ -42,6 +44,21 @@ class UnitModel(Learner):
         plan = self._scan.whole if changed is None else self._scan.plan(changed)
         areas = np.arange(len(self.unit.areas)) if changed is None else np.array(changed, dtype=np.intp)
         return Scores(areas, self._scored([self._end(now_ms)], self._weights(now_ms, self._longest), plan)[0])
+
+    def with_more(self, cells: Iterable[tuple[int, int, int]]) -> Self:
+        """
+        Make a model that saw more than this one and expects the same; to be scored and explained, never to learn.
+
+        cells: area, start of the hour in ms, incidents beside those counted. Hours outside the ring are left out.
+        """
+        ring = self._ring.copied()
+        for area, hour_ms, more in cells:
+            hour = hour_ms // HOUR_MS
+            if ring.first <= hour < ring.end:
+                ring.counts[area, hour - ring.first] += more
+        other = copy(self)
+        other._ring = ring  # noqa: SLF001 - of the same class
+        return other
 
     def _end(self, now_ms: int) -> int:
         end = current_hour(now_ms) + 1
