@@ -28,6 +28,9 @@ CLOCK_SOURCE = "firebreak.clock"
 PLAYER_SOURCE = "firebreak.player"
 """Source of simulated heartbeats, which count only where the worker's own ticks are off."""
 
+INJECTOR_SOURCE = "firebreak.injector"
+"""Source of the labelled synthetic incidents (tense INJECTION) that test the detector; no source of the world."""
+
 UNKNOWN_AREA = "UNKNOWN"
 """Area of an incident whose place can't be told; such incidents are in no area's count."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from consumers.reading import read
 from schemas.errors import Malformed, UsageError
-from schemas.events import Alert, AlertEvent, AlertKind, Millis
+from schemas.events import Alert, AlertEvent, AlertKind, Millis, Tense
 from schemas.settings import Settings
 from schemas.wire import Wire
 
@@ -30,15 +30,15 @@ def alerts(settings: Settings, wire: Wire) -> dict[str, Alert]:
 
 
 def events(settings: Settings, wire: Wire, since: Millis | None = None) -> list[AlertEvent]:
-    """Events of alerts in the order of their clock; those of another version that can't be read are left out."""
+    """Events of alerts in the order of their clock, without injections and those of a version that can't be read."""
     found = []
     for record in read(settings, settings.catalogue()["alerts.events"], since=since):
         try:
-            found.append(
-                (record.timestamp, record.partition, record.offset, wire.alert_event.decode(record.value or b""))
-            )
+            event = wire.alert_event.decode(record.value or b"")
         except Malformed:
             continue
+        if event.tense != Tense.INJECTION:
+            found.append((record.timestamp, record.partition, record.offset, event))
     return [event for *_, event in sorted(found, key=lambda each: each[:3])]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from consumers.observe.arrivals import Arrivals
-from schemas.events import Alert, AreaCount, Millis
+from schemas.events import INJECTOR_SOURCE, Alert, AreaCount, Millis, Tense
 
 MOST_SOURCES = 100
 """Sources with a name of their own; the rest are one, called :data:`OTHERS`."""
@@ -39,9 +39,9 @@ class Standing:
     """Those that are open, by id."""
 
     def heard(self, key: bytes, at: Millis) -> str:
-        """Take in that a source sent something, told by the record's key; answer its name, "" for a tick."""
+        """Take in that a source sent something, told by its key; answer its name, "" for a tick or an injection."""
         source, bar, _ = key.decode(errors="replace").partition("|")
-        if not bar:
+        if not bar or source == INJECTOR_SOURCE:
             return ""
         if source not in self.sources and len(self.sources) >= MOST_SOURCES:
             source = OTHERS
@@ -63,7 +63,7 @@ class Standing:
 
     def alert(self, alert: Alert) -> None:
         """Take the state of an alert in."""
-        if alert.status in OPEN:
+        if alert.status in OPEN and alert.tense != Tense.INJECTION:
             self.alerts[alert.alert_id] = alert
         else:
             self.alerts.pop(alert.alert_id, None)

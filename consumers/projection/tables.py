@@ -10,7 +10,7 @@ import msgspec
 from consumers.cache import Row
 from consumers.loop import Record
 from schemas.errors import Malformed
-from schemas.events import HOUR, Change, Millis
+from schemas.events import HOUR, Change, Millis, Tense
 from schemas.wire import Wire
 
 TOPICS = (
@@ -85,7 +85,7 @@ class Rows:
         self._heard: dict[tuple[str, str], Heard] = {}
 
     def of(self, record: Record) -> Iterator[Row]:
-        """Rows that a record means; one that this version can't read means its own row only."""
+        """Rows that a record means, none of an injection; one this version can't read means its own row only."""
         made = _OWN.get(record.topic)
         if made is not None:
             yield Row(record.topic, made(record), record.offset, record.value)
@@ -104,8 +104,9 @@ class Rows:
                 yield Row("series", f"{count.area}|{count.group}|{slot}".encode(), record.offset, record.value)
         elif record.topic == "alerts.events":
             event = self._wire.alert_event.decode(record.value)
-            key = f"{event.alert_id}|{record.partition}-{record.offset}"
-            yield Row("alerts.events", key.encode(), record.offset, record.value)
+            if event.tense != Tense.INJECTION:
+                key = f"{event.alert_id}|{record.partition}-{record.offset}"
+                yield Row("alerts.events", key.encode(), record.offset, record.value)
         elif record.topic == "incidents.enriched":
             yield from self._arrived(record, record.value)
         elif record.topic == "incidents.rejected":
@@ -120,7 +121,7 @@ class Rows:
 
     def _arrived(self, record: Record, value: bytes) -> Iterator[Row]:
         incident = self._wire.decode_incident(value)
-        if incident.change == Change.HEARTBEAT:
+        if incident.change == Change.HEARTBEAT or incident.tense == Tense.INJECTION:
             return
         source = incident.incident_id.partition("|")[0]
         yield self._counted("sources", f"{source}|{record.partition}", record)

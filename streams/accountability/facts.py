@@ -13,6 +13,7 @@ import numpy as np
 from schemas.catalogue import Catalogue, TopicSpec
 from schemas.disclosure import Table, protected
 from schemas.errors import UsageError
+from schemas.events import Tense
 from streams.backtest.hours import Hours
 from streams.core.geography import Region
 from streams.core.taxonomy import CATEGORIES
@@ -109,7 +110,7 @@ def _alerts(path: Path) -> tuple[Counter[str], Counter[str]]:
             continue
         try:
             event = json.loads(line)
-            opened[str(event["area"])] += event["kind"] == "OPENED"
+            opened[str(event["area"])] += event["kind"] == "OPENED" and event.get("tense") != Tense.INJECTION
             if event["kind"] == "CLOSED":
                 outcomes[str(event["outcome"])] += 1
         except (ValueError, KeyError, TypeError) as wrong:

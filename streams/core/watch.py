@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from schemas.events import DAY, HOUR, AlertKind, AlertReason, Contribution, HourCount, Millis, Tense
+from schemas.events import DAY, HOUR, AlertKind, AlertReason, Contribution, HourCount, Millis
 from streams.core.alert import AlertState, Evidence, Transition, alert_of, identity, row_of, severity_of
 from streams.core.detection.episodes import Change, Decision, Episode, Reason, Verdict, advance
 from streams.core.detection.explain import Explanation
@@ -348,8 +348,3 @@ def _difference(before: AlertState, now: Evidence, joined: Iterable[str]) -> str
     if joined := sorted(joined):
         parts.append(f"{', '.join(joined)} joined")
     return "; ".join(parts)
-
-
-def tense_is_shown(tense: str) -> bool:
-    """Whether the desk may see an alert of this tense: injections never."""
-    return tense != Tense.INJECTION

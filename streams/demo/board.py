@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from schemas.events import AlertEvent, AlertKind, AreaCount, AreaState, Millis
+from schemas.events import AlertEvent, AlertKind, AreaCount, AreaState, Millis, Tense
 
 KEPT_EVENTS = 400
 HEARTBEAT = b"heartbeat|"
@@ -74,7 +74,7 @@ class Board:
     def see_event(self, value: bytes) -> AlertEvent | None:
         """Take a record of ``alerts.events``; answer it if it is one to show."""
         event = self._decode_event(value)
-        if event.kind not in _SHOWN or not self._mine(event.region):
+        if event.kind not in _SHOWN or event.tense == Tense.INJECTION or not self._mine(event.region):
             return None
         with self._lock:
             self._events.append(event)
