@@ -1,0 +1,212 @@
+"""``firebreak inject``."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
+from types import FrameType
+
+import click
+import structlog
+from confluent_kafka import KafkaException, Producer
+from prometheus_client import CollectorRegistry
+
+from consumers.gazetteer import Gazetteer
+from consumers.health import serve
+from consumers.injection.injector import TOPICS, Injector, Meter, Outcome
+from consumers.injection.spikes import CATEGORIES, Past, Plan, Size, Spike, chosen
+from consumers.loop import Later, Loop
+from schemas.environment import DURATION
+from schemas.errors import UsageError
+from schemas.events import AreaCount, Millis, Notification
+from schemas.registry import wire
+from schemas.settings import Settings, from_env
+from schemas.wire import Wire
+
+log = structlog.get_logger(__name__)
+
+TAKEN_WITHIN = 30.0
+"""Seconds that the broker has to take notifications."""
+KEPT_IN = "injector.json"
+
+
+class Duration(click.ParamType):
+    """``90s``, ``3h``, ``1d``; in ms."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Millis:
+        """Parse the text."""
+        if isinstance(value, int):
+            return value
+        try:
+            return int(DURATION.parse(str(value)) / timedelta(milliseconds=1))
+        except ValueError as wrong:
+            self.fail(f"{value!r}: {wrong}", param, ctx)
+
+
+class Sender:
+    """Notifications to the raw topic; the same incident always to the same partition."""
+
+    def __init__(self, settings: Settings, codecs: Wire) -> None:
+        self._topic, self._wire = settings.catalogue()["incidents.raw"].name, codecs
+        self._producer = Producer(
+            {
+                **settings.kafka.librdkafka(),
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "message.timeout.ms": int(TAKEN_WITHIN * 1000),
+                "log_level": 3,
+            }
+        )
+
+    def __call__(self, notifications: Iterable[Notification]) -> None:
+        """
+        Return when the broker has them all.
+
+        Raises
+        ------
+        Later
+            It does not take them; they may be sent again, a repeat counts once.
+
+        """
+        failed: list[object] = []
+        try:
+            for each in notifications:
+                self._producer.produce(
+                    self._topic,
+                    self._wire.encode_notification(each),
+                    each.incident_id.encode(),
+                    on_delivery=lambda error, _: failed.append(error) if error is not None else None,
+                )
+        except (KafkaException, BufferError) as failure:
+            raise Later(f"notifications are not taken: {failure}") from failure
+        if self._producer.flush(TAKEN_WITHIN) or failed:
+            raise Later(f"notifications are not taken: {failed[:1] or 'no answer'}")
+
+
+def looping(
+    settings: Settings, make: Callable[[Wire, Sender, Callable[[], bool]], Injector], registry: CollectorRegistry
+) -> Loop:
+    """Wire an injector into a loop; nothing runs yet."""
+    codecs, catalogue = wire(settings), settings.catalogue()
+    injector = make(codecs, Sender(settings, codecs), lambda: loop.caught_up)
+    loop = Loop(
+        settings, [catalogue[each] for each in TOPICS], injector, name="injector", group=False, registry=registry
+    )
+    return loop
+
+
+def _now() -> Millis:
+    return time.time_ns() // 1_000_000
+
+
+def _ends(loop: Loop) -> None:
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        loop.stop()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+
+
+@click.group()
+def inject() -> None:
+    """Inject labelled synthetic spikes, to know that a real one would be seen; nobody is told of them."""
+
+
+@inject.command()
+@click.option("--every", type=Duration(), default="2h", show_default=True, help="Between the beginnings of two spikes.")
+@click.option("--over", type=Duration(), default="3h", show_default=True, help="In which a spike's incidents happen.")
+@click.option("--patience", type=Duration(), default="3h", show_default=True, help="After its last incident: missed.")
+@click.option(
+    "--sizes", default="x2,x3,+5,+15", show_default=True, help="In turn; xN: N times a normal day, +N: N more."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the areas that are drawn.")
+def run(every: Millis, over: Millis, patience: Millis, sizes: str, seed: int) -> None:
+    """
+    Inject spikes until told to stop, in areas that are scored and calm, and count what became of them.
+
+    Found, missed or masked by a real alert, and after how long: as metrics at FIREBREAK_METRICS_BIND. A spike is
+    withdrawn once it is decided; what is under way is kept in FIREBREAK_DATA_DIR over a restart.
+
+    Example: FIREBREAK_METRICS_BIND=127.0.0.1:9466 firebreak inject run
+    """
+    settings, registry = from_env(os.environ), CollectorRegistry()
+    plan = Plan(sizes=[Size.parse(each) for each in sizes.split(",")], every=every, over=over, seed=seed)
+    meter = Meter(registry, (each.text for each in plan.sizes))
+    levels = [words.levels[0] for words in Gazetteer.load(settings.regions).regions.values()]
+
+    def told(outcome: Outcome) -> None:
+        meter.ended(outcome)
+        log.info("spike", **_line(outcome))
+
+    def make(codecs: Wire, send: Sender, ready: Callable[[], bool]) -> Injector:
+        file = settings.data_dir / KEPT_IN
+        return Injector(
+            *(codecs, send, _now),
+            patience=patience,
+            told=told,
+            began=meter.began,
+            draw=partial(chosen, plan),
+            levels=levels,
+            ready=ready,
+            file=file,
+        )
+
+    loop = looping(settings, make, registry)
+    _ends(loop)
+    with serve(settings.metrics_bind, registry, alive=lambda: loop.alive, ready=lambda: loop.caught_up):
+        loop.run()
+
+
+@inject.command()
+@click.option("--area", required=True, help="Code of the area.")
+@click.option("--group", required=True, type=click.Choice(sorted(CATEGORIES)), help="What is counted.")
+@click.option("--incidents", required=True, type=click.IntRange(1, 1000), help="How many.")
+@click.option("--over", type=Duration(), default="1s", show_default=True, help="In which they happen.")
+@click.option("--patience", type=Duration(), default="2m", show_default=True, help="After the last: missed.")
+def once(area: str, group: str, incidents: int, over: Millis, patience: Millis) -> None:
+    """
+    Inject one spike, wait for its alert, take it back, and print a JSON line: found, missed or masked.
+
+    Example: firebreak inject once --area E09000012 --group robbery --incidents 20
+    """
+    settings = from_env(os.environ)
+    if not any(area in words.names for words in Gazetteer.load(settings.regions).regions.values()):
+        raise UsageError(f"no region pack has an area {area}")
+    outcomes: list[Outcome] = []
+
+    def told(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        loop.stop()
+
+    def draw(past: Past, _counts: Iterable[AreaCount], now: Millis) -> Spike | None:
+        spike = Spike(began=now, area=area, group=group, size=f"+{incidents}", incidents=incidents, over=over)
+        return spike if past.number == 0 else None
+
+    def make(codecs: Wire, send: Sender, ready: Callable[[], bool]) -> Injector:
+        return Injector(codecs, send, _now, patience=patience, draw=draw, told=told, ready=ready)
+
+    loop = looping(settings, make, CollectorRegistry())
+    _ends(loop)
+    loop.run()
+    for outcome in outcomes:
+        click.echo(json.dumps(_line(outcome)))
+
+
+def _line(outcome: Outcome) -> dict[str, object]:
+    spike = outcome.spike
+    return {
+        "result": outcome.result.value,
+        "delay_s": None if outcome.delay_ms is None else outcome.delay_ms / 1000,
+        "alert_id": outcome.alert_id,
+        "area": spike.area,
+        "group": spike.group,
+        "size": spike.size,
+        "incidents": spike.incidents,
+    }
