@@ -80,8 +80,9 @@ class Overlay:
         self._ledger.forget(now)
 
     def dirty(self) -> Iterator[Row]:
-        """Rows changed since the last call."""
-        yield from self._ledger.dirty()
+        """Rows changed since the last call; what was withdrawn leaves none, so that an older version can go on."""
+        for row in self._ledger.dirty():
+            yield row if row.value is not None and row.value[0] else Row(row.key, None)
         if self._dirty:
             yield Row(f"judged|{self._name}", tuple(sorted(self._judged)) or None)
         self._dirty = False

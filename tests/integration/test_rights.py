@@ -187,7 +187,9 @@ def reading(settings: Settings, topic: str, group: str) -> object:
     return "nothing"
 
 
-@pytest.mark.parametrize("name", ["ingest", "gateway", "notifier", "observer", "archive", "projector", "console"])
+@pytest.mark.parametrize(
+    "name", ["ingest", "gateway", "notifier", "observer", "injector", "archive", "projector", "console"]
+)
 def test_nobody_writes_or_reads_beyond_its_rights(guarded: KafkaCluster, name: str) -> None:
     settings, component = settings_of(guarded, name), COMPONENTS[name]
 

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
 from consumers.console.server import Console
+from consumers.injection.injector import Meter
 from consumers.notify.metrics import NotifierMetrics
 from consumers.observe.groups import GroupCollector, Groups
 from consumers.observe.watcher import StandingCollector, Watcher
@@ -26,6 +27,7 @@ def families() -> Iterator[tuple[str, Metric]]:
     yield from (("worker", each) for each in _worker().collect())
     yield from (("observer", each) for each in _observer().collect())
     yield from (("notifier", each) for each in _notifier().collect())
+    yield from (("injector", each) for each in _injector().collect())
     yield from (("console", each) for each in _console().collect())
     yield from (("gateway", each) for each in _gateway().collect())
 
@@ -33,7 +35,7 @@ def families() -> Iterator[tuple[str, Metric]]:
 def labels(family: Metric) -> list[str]:
     """Names of the labels of a family; those of a metric without samples are asked of the object that it comes from."""
     declared = getattr(family, "_labelnames", ())
-    for registry in (_worker(), _observer(), _notifier(), _console(), _gateway()):
+    for registry in (_worker(), _observer(), _notifier(), _injector(), _console(), _gateway()):
         made = registry._names_to_collectors.get(family.name)
         declared = declared or getattr(made, "_labelnames", ())
     return sorted(declared)
@@ -51,6 +53,12 @@ def _worker() -> CollectorRegistry:
 def _notifier() -> CollectorRegistry:
     registry = CollectorRegistry()
     NotifierMetrics(registry, ["mail"])
+    return registry
+
+
+def _injector() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    Meter(registry, ["x2"])
     return registry
 
 

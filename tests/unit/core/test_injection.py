@@ -91,9 +91,11 @@ def test_another_spike_in_the_same_place_is_told_once_the_first_is_withdrawn() -
         town.feed(injected("C", town.now - back * HOUR, 0, town.now))
     town.hours(2)
 
+    withdrawn = _rows({}, town.stage)
     inject(town, "C", SPIKE)
     town.hours(2)
 
+    assert not [key for key in withdrawn if key.startswith(("injected|", "judged|"))]
     first, second = told(town.outputs)
     assert first.alert_id != second.alert_id
 
@@ -153,7 +155,7 @@ spikes = st.lists(
 
 
 @given(spikes, st.sampled_from([None, "C"]), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_what_is_real_is_the_same_to_the_byte_whatever_is_injected(
     spikes: list[tuple[int, str, int, int]], rises: str | None, restarts: bool
 ) -> None:
