@@ -88,6 +88,7 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
         "console": Component(writes=("detect.inbox",), group=False),
         "injector": Component(reads=("areas.counts", "alerts.state", "alerts.events"), writes=("incidents.raw",)),
         "relay": Component(reads=PUBLIC, transactions="relay-"),
+        "audience": Component(transactions="audience"),
         "desk": Component(
             reads=("alerts.events", "alerts.state", "areas.counts", "audit", "detect.inbox"),
             writes=("detect.inbox",),
@@ -124,6 +125,9 @@ def _rights(name: str, component: Component, catalogue: Catalogue) -> Iterator[R
         yield Right("group", f"{prefix}-{name}", "prefix", ("Read",))
     if name == "relay":
         yield Right("topic", f"{prefix}.subscriber.", "prefix", WRITE)
+    if name == "audience":
+        yield Right("topic", f"{prefix}.audience.", "prefix", ("Describe", "Read", "Write"))
+        yield Right("group", f"{prefix}-reading", "literal", ("Read",))
     if component.looks_at_all:
         yield Right("group", prefix, "prefix", ("Describe",))
         yield Right("topic", prefix, "prefix", ("Describe",))

@@ -116,6 +116,7 @@ class Settings:
     log_level: LogLevel = setting(one_of(LogLevel), "info", "From which weight on a line is logged.")
     registry_url: Secret = setting(SECRET, "", "Schema registry (Confluent's protocol); empty: built-in schema ids.")
     redis_url: Secret = setting(SECRET, "", "Redis of the console, redis://host:6379/0; empty: none.")
+    audiences: Path | None = setting(OPTIONAL_PATH, "", "File that says which audience may know what (YAML).")
     subscribers: Path | None = setting(OPTIONAL_PATH, "", "File of the relay's subscribers (YAML); empty: none.")
     routes: Path | None = setting(OPTIONAL_PATH, "", "File of the notifier's routes (YAML); empty: nobody is told.")
     console_bind: str = setting(OPTIONAL_ADDRESS, "127.0.0.1:8088", "Where the console is served.")
