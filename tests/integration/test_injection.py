@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +14,11 @@ from pathlib import Path
 
 from click.testing import CliRunner
 from confluent_kafka import Producer
+from prometheus_client.parser import text_string_to_metric_families
 from support import toytown
+from support.commands import ROOT
 from support.desk import DIVIDED
+from support.ports import free_ports
 from support.waiting import until
 
 from consumers.desk.board import alerts
@@ -84,18 +90,59 @@ def test_a_spike_is_found_while_nothing_public_holds_any_of_it(
         line = json.loads(said.stdout)
         until(lambda: changes(settings)["WITHDRAWN"] == changes(settings)["ADDED"] > 0)
         after = counts(settings)
+        with injecting(environ, tmp_path) as metrics:
+            until(lambda: found(metrics) >= 2)
 
     assert line["result"] == "found", line
     assert 0 < line["delay_s"] < 180
     events = list(read(settings, settings.catalogue()["alerts.events"]))
     injected = [each for each in (WIRE.alert_event.decode(e.value or b"") for e in events) if each.tense == "INJECTION"]
-    assert [(each.alert_id, each.kind, each.area) for each in injected] == [(line["alert_id"], "OPENED", AREA)]
-    assert line["alert_id"] not in alerts(settings, WIRE)
+    assert {each.kind for each in injected} == {"OPENED"}
+    assert [(each.area, each.group) for each in injected if each.alert_id == line["alert_id"]] == [(AREA, GROUP)]
+    assert len({each.alert_id for each in injected}) == len(injected) >= 3
+    assert not alerts(settings, WIRE).keys() & {each.alert_id for each in injected}
     batch = toytown.batch_hours(told)
     for (area, group), count in after.items():
         first = count.as_of // HOUR * HOUR - 671 * HOUR
         wanted = sum(n for (a, _, g, hour), n in batch.items() if (a, g) == (area, group) and hour >= first)
         assert count.incidents_28d == wanted, (area, group)
+
+
+@contextmanager
+def injecting(environ: dict[str, str], folder: Path) -> Iterator[str]:
+    """Spikes one after the other; gives the address of the injector's metrics."""
+    bind = f"127.0.0.1:{free_ports(1)[0]}"
+    options = ("run", "--every", "1s", "--over", "1s", "--sizes", "+40,+60", "--patience", "2m")
+    with (folder / "injector.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from consumers.injection.command import inject; inject()", *options],
+            env={**environ, "PATH": "/usr/bin:/bin", "FIREBREAK_METRICS_BIND": bind, "FIREBREAK_DATA_DIR": str(folder)},
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield f"http://{bind}/metrics"
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def found(metrics: str) -> float:
+    """Spikes found, as the injector tells Prometheus."""
+    try:
+        with urllib.request.urlopen(metrics, timeout=5) as answer:  # noqa: S310 - our own
+            families = list(text_string_to_metric_families(answer.read().decode()))
+    except OSError:
+        return 0.0
+    samples = [each for family in families for each in family.samples]
+    return sum(
+        each.value
+        for each in samples
+        if each.name == "firebreak_injection_spikes_total" and each.labels["result"] == "found"
+    )
 
 
 def changes(settings: Settings) -> Counter[str]:
