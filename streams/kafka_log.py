@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -20,6 +21,8 @@ ANSWER_WITHIN = 20.0
 REQUEST_TIMEOUT_MS = 10_000
 """A connection that swallows a request for so long is given up: its other end may be gone without a word."""
 TRANSACTION_TIMEOUT_MS = 60_000
+UNDECIDED = 3 * TRANSACTION_TIMEOUT_MS / 1000
+"""Seconds without a record after which the end of a journal is given up: the broker decides within a third of it."""
 FETCH = 5_000
 """Journal records taken from librdkafka at once."""
 FETCH_WAIT = 0.05
@@ -107,21 +110,29 @@ class KafkaLog:
         return KafkaProducer(client)
 
     def read(self, topic: str, partition: int) -> Iterator[Sequence[JournalRecord]]:
-        """Committed records from the beginning to the end that the partition has now."""
-        reason = _Reason()
-        reader = Consumer({**self._config, **_READING, "error_cb": reason})
+        """
+        Committed records from the beginning to the end that the partition has now.
+
+        The end is that of everything, decided or not: what is before it is waited for until it is decided. The end of
+        what is decided, the last stable offset, may lie before what was committed already (KAFKA-10167).
+        """
+        beginning, end = self._bounds_of(topic, partition, "read_uncommitted")
+        if end == beginning:
+            return
+        reader = Consumer({**self._config, **_READING, "error_cb": _Reason()})
         try:
-            beginning, end = self._bounds(reader, reason, topic, partition)
-            if end > beginning:
-                reader.assign([TopicPartition(topic, partition, beginning)])
-                yield from _chunks(reader, end)
+            reader.assign([TopicPartition(topic, partition, beginning)])
+            yield from _chunks(reader, end)
         finally:
             reader.close()
 
     def bounds(self, topic: str, partition: int) -> Bounds:
         """What a partition holds now."""
+        return self._bounds_of(topic, partition, "read_committed")
+
+    def _bounds_of(self, topic: str, partition: int, isolation: str) -> Bounds:
         reason = _Reason()
-        reader = Consumer({**self._config, **_READING, "error_cb": reason})
+        reader = Consumer({**self._config, **_READING, "isolation.level": isolation, "error_cb": reason})
         try:
             return self._bounds(reader, reason, topic, partition)
         finally:
@@ -225,12 +236,15 @@ def _leave_to_the_commit(error: KafkaError | None, message: Message) -> None:
 
 
 def _chunks(reader: Consumer, end: int) -> Iterator[list[JournalRecord]]:
-    done = False
+    done, heard = False, time.monotonic()
     while not done:
+        if time.monotonic() > heard + UNDECIDED:
+            raise Fatal("the journal ends in a transaction that nobody decides: kafka-transactions.sh find-hanging")
         chunk: list[JournalRecord] = []
         for message in reader.consume(FETCH, FETCH_WAIT):
             error = message.error()
             if error is None:
+                heard = time.monotonic()
                 chunk.append((message.key() or b"", message.value()))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library names its local codes so
                 done = (message.offset() or 0) >= end

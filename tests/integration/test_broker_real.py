@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,7 @@ from schemas.errors import UsageError
 from streams import credentials
 from streams.admin import Admin
 from streams.doctor import Check, clock, examine
+from streams.kafka_log import KafkaLog
 from streams.settings import Settings, from_env
 from streams.topics import Plan, apply, plan, topics, verify
 
@@ -344,3 +346,29 @@ def test_a_second_producer_of_one_name_fences_the_first(own_topics: MakeTopics) 
     with pytest.raises(KafkaException) as fenced:
         first.commit_transaction(10)
     assert fenced.value.args[0].fatal()
+
+
+def transaction(settings: Settings, name: str) -> Producer:
+    """A producer with an open transaction."""
+    config = {**settings.kafka.librdkafka(), "transactional.id": f"{settings.topic_prefix}-{name}", "log_level": 0}
+    producer = Producer(config)
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    return producer
+
+
+def test_a_journal_is_read_to_what_was_committed_behind_an_undecided_transaction(own_topics: MakeTopics) -> None:
+    settings = own_topics()
+    journal, log = settings.catalogue()["detect.journal"].name, KafkaLog(settings.kafka.librdkafka())
+    undecided, committed = transaction(settings, "undecided"), transaction(settings, "committed")
+    undecided.produce(journal, b"0", b"undecided", partition=0)
+    assert undecided.flush(20) == 0
+    committed.produce(journal, b"1", b"committed", partition=0)
+    committed.commit_transaction(20)
+
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(lambda: [record for chunk in log.read(journal, 0) for record in chunk])
+        with pytest.raises(TimeoutError):
+            reading.result(1.0)
+        undecided.abort_transaction(20)
+        assert reading.result(30) == [(b"committed", b"1")]
