@@ -163,6 +163,35 @@ def the_order_of_records_does_not_matter(make: Make) -> None:
     assert np.array_equal(detector.score(now).score, other.score(now).score)
 
 
+def a_feed_that_comes_late_is_neither_calm_nor_a_spike(make: Make) -> None:
+    counts = quiet(4, 80, seed=11)
+    on_time, now = fed(make, counts)
+    held = counts[1, -12:].copy()
+    counts[1, -12:] = 0
+    late, _ = fed(make, counts)
+    assert late.ready(1) is Readiness.READY, "half a day without news"
+    assert late.score(now).score[1] < 3.0
+    for back, incidents in enumerate(held[::-1], 1):
+        late.record(1, now - back * HOUR_MS, int(incidents))
+    assert np.array_equal(late.score(now).score, on_time.score(now).score)
+
+
+def a_step_in_reporting_ends(make: Make) -> None:
+    counts = quiet(3, 60 + 70, seed=13)
+    counts[1, 60 * 24 :] = np.random.default_rng(14).poisson(1.2, 70 * 24)
+    detector = make(3)
+    high: list[int] = []
+    for first in range(0, counts.shape[1], 24):
+        detector.record_hours(START + first, counts[:, first : first + 24])
+        now = (START + first + 24) * HOUR_MS
+        detector.advance(now)
+        ready = detector.ready(1) is Readiness.READY
+        if first >= 60 * 24 and ready and detector.score(now).score[1] > 8.0:
+            high.append(first // 24 - 60)
+    assert high, "a fourfold step is seen"
+    assert max(high) < 56, "and is the level within eight weeks"
+
+
 CHECKS = (
     scoring_changes_nothing,
     memory_stays_bounded,
@@ -173,4 +202,6 @@ CHECKS = (
     comes_back_to_the_bit,
     a_short_history_says_so,
     the_order_of_records_does_not_matter,
+    a_feed_that_comes_late_is_neither_calm_nor_a_spike,
+    a_step_in_reporting_ends,
 )

@@ -110,6 +110,26 @@ class Ordered(UnitModel):
         return super().record(area, hour_ms, incidents)
 
 
+class ByArrival(UnitModel):
+    """Takes what is recorded one by one to have happened just now."""
+
+    def record(self, area: int, hour_ms: int, incidents: int) -> bool:
+        super().record(area, hour_ms, incidents)
+        return super().record(area, hour_ms, 3 * incidents)
+
+
+class Frozen(UnitModel):
+    """Keeps the level of its first weeks, and knows no grey."""
+
+    def ready(self, area: int) -> Readiness:
+        assert area >= 0
+        return Readiness.READY
+
+    def score(self, now_ms: int, changed: object = None) -> Scores:
+        assert changed is None
+        return Scores(np.arange(len(self.unit.areas)), self.observed(now_ms, 24) - 8.0)
+
+
 BAD: list[tuple[type[UnitModel], Callable[[Make], None]]] = [
     (Impure, battery.scoring_changes_nothing),
     (Hoarder, battery.memory_stays_bounded),
@@ -121,6 +141,8 @@ BAD: list[tuple[type[UnitModel], Callable[[Make], None]]] = [
     (Rounded, battery.comes_back_to_the_bit),
     (Confident, battery.a_short_history_says_so),
     (Ordered, battery.the_order_of_records_does_not_matter),
+    (ByArrival, battery.a_feed_that_comes_late_is_neither_calm_nor_a_spike),
+    (Frozen, battery.a_step_in_reporting_ends),
 ]
 
 
