@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from regions.packs import PACKS
@@ -186,3 +187,18 @@ def test_identity_does_not_rest_on_row_numbers(philadelphia: tuple[Path, Path], 
         firebreak("replay", str(tmp_path / f"{name}.csv"), *given, "--out", str(tmp_path / name))
 
     assert (tmp_path / "one" / "hours.csv").read_bytes() == (tmp_path / "other" / "hours.csv").read_bytes()
+
+
+def test_today_above_mean_and_two_deviations_is_a_noise_machine_in_chicago() -> None:
+    """Why a budget is kept: four kinds of crime in 77 areas, day by day against the 28 days before."""
+    kinds, first, days, past = ("BATTERY", "ASSAULT", "ROBBERY", "CRIM SEXUAL ASSAULT"), dt.date(2018, 1, 1), 243, 28
+    counts = np.zeros((len(kinds), 78, days))
+    for row in rows_of(real("chicago-crimes-2018-jan-aug.csv.gz")):
+        if row["PrimaryType"] in kinds and row["CommunityArea"]:
+            day = (dt.date.fromisoformat(row["Date"][:10]) - first).days
+            counts[kinds.index(row["PrimaryType"]), int(row["CommunityArea"]), day] += 1
+    windows = np.lib.stride_tricks.sliding_window_view(counts[:, 1:, :-1], past, axis=2)
+
+    fired = counts[:, 1:, past:] > windows.mean(axis=3) + 2 * windows.std(axis=3)
+
+    assert 14 < fired.sum() / (days - past) < 20

@@ -9,7 +9,7 @@ from scipy.special import gammaln
 Floats = npt.NDArray[np.float64]
 
 YEAR_WEEKS = 52.18
-MULTIPLIERS = np.array([1.5, 2.0, 3.0, 5.0])
+MULTIPLIERS = np.array([1.3, 1.6, 2.0, 3.0])
 SPANS = (1, 2, 3)
 
 
@@ -17,7 +17,7 @@ SPANS = (1, 2, 3)
 class WeeklySettings:
     """Constants of the weekly detector; ridges are precisions of the coefficients, in units of a year's log change."""
 
-    spans: tuple[float, ...] = (0.5, 0.3, 0.2)
+    spans: tuple[float, ...] = (0.65, 0.3, 0.05)
     """Prior of windows of 1, 2 and 3 weeks."""
     ridge: tuple[float, ...] = (1e-3, 20.0, 4.0, 4.0, 8.0, 8.0)
     least_dispersion: float = 1.0
