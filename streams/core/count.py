@@ -26,7 +26,7 @@ from schemas.events import (
     Tick,
 )
 from streams.core.align import Alignment, Closed
-from streams.core.revisions import OLD, REVISIONS
+from streams.core.revisions import OLD, REVISIONS, named
 from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
 
 INBOX = "detect.inbox"
@@ -108,8 +108,8 @@ class Count:
     def _fold(self, closed: Closed[Incident]) -> Iterator[Output]:
         for incident in sorted(closed.items, key=_order):
             if incident.was is not None and incident.was.hour < incident.received_at - OLD:
-                named = Contribution(incident.incident_id, incident.received_at, incident.quality)
-                self._revised.setdefault((incident.tense, incident.region), []).append(named)
+                revised = Contribution(incident.incident_id, incident.received_at, incident.quality)
+                self._revised.setdefault((incident.tense, incident.region), []).append(revised)
             self._take(incident)
         for cell, hour in sorted(self._changed):
             yield self._count(closed.clock, cell, hour)
@@ -121,7 +121,7 @@ class Count:
 
     def _revisions(self, clock: Millis) -> Iterator[Output]:
         for (tense, region), revised in sorted(self._revised.items()):
-            hour, some = clock - clock % HOUR, tuple(revised[-CONTRIBUTIONS:])
+            hour, some = clock - clock % HOUR, named(revised)
             told = HourCount(self._partition, clock, tense, region, "", "", REVISIONS, hour, len(revised), 0, some)
             yield Output(INBOX, region, told, self._routes[region].inbox_partition)
         self._revised.clear()

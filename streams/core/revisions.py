@@ -9,10 +9,10 @@ chart tests based on geometric moving averages", with the observations winsorise
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
 
-from schemas.events import DAY, HOUR, HourCount, Millis
+from schemas.events import DAY, HOUR, Contribution, HourCount, Millis
 from streams.core.stage import Row, RowValue
 
 REVISIONS = "revisions"
@@ -63,7 +63,10 @@ class Revisions:
         if self._revised <= self._limit():
             return None
         began, self._held_until = clock >= self._held_until, clock + HELD
-        return Mass(self._revised, round(self._usual, 1), _named(counts)) if began else None
+        if not began:
+            return None
+        some = named(each for count in counts for each in count.contributions)
+        return Mass(self._revised, round(self._usual, 1), tuple(each.incident_id for each in some))
 
     def held(self, now: Millis) -> bool:
         """Whether alerts are held at *now*."""
@@ -87,5 +90,6 @@ class Revisions:
         self._hour, self._revised, self._usual, self._held_until = cast("tuple[int, int, float, int]", value)
 
 
-def _named(counts: Sequence[HourCount]) -> tuple[str, ...]:
-    return tuple(sorted(each.incident_id for count in counts for each in count.contributions)[:NAMED])
+def named(revised: Iterable[Contribution]) -> tuple[Contribution, ...]:
+    """Give those told by name: the first by id, so that it does not matter through which partitions they came."""
+    return tuple(sorted(revised)[:NAMED])
