@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 TAKEN_WITHIN = 30.0
 """Seconds that the broker has to take notifications."""
 KEPT_IN = "injector.json"
+TICKS_OF_REST = 5
+"""Ticks in which the detector sees that a spike is gone, before the next in its group."""
 
 
 class Duration(click.ParamType):
@@ -137,7 +139,8 @@ def run(every: Millis, over: Millis, patience: Millis, sizes: str, seed: int) ->
     Example: FIREBREAK_METRICS_BIND=127.0.0.1:9466 firebreak inject run
     """
     settings, registry = from_env(os.environ), CollectorRegistry()
-    plan = Plan(sizes=[Size.parse(each) for each in sizes.split(",")], every=every, over=over, seed=seed)
+    rest = TICKS_OF_REST * int((settings.tick_period or timedelta()) / timedelta(milliseconds=1))
+    plan = Plan(sizes=[Size.parse(each) for each in sizes.split(",")], every=every, over=over, seed=seed, rest=rest)
     meter = Meter(registry, (each.text for each in plan.sizes))
     levels = [words.levels[0] for words in Gazetteer.load(settings.regions).regions.values()]
 

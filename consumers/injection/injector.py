@@ -41,11 +41,12 @@ class Pending(msgspec.Struct, kw_only=True):
 
 
 class Kept(msgspec.Struct, kw_only=True):
-    """What survives a restart: the number of the next spike, when the last began, and those under way."""
+    """What survives a restart: number of the next spike, when the last began, those under way, ends by group."""
 
     number: int = 0
     last: Millis = 0
     pending: list[Pending] = msgspec.field(default_factory=list)
+    ended: dict[str, Millis] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +210,7 @@ class Injector(Handler):
 
     def _begin_next(self, now: Millis) -> None:
         kept = self._kept
-        past = Past(kept.number, kept.last, [each.spike for each in kept.pending])
+        past = Past(kept.number, kept.last, [each.spike for each in kept.pending], kept.ended)
         spike = self._draw(past, self._world.counts.values(), now)
         if spike is not None:
             kept.pending.append(Pending(spike=spike))
@@ -221,6 +222,7 @@ class Injector(Handler):
         # withdrawn, or it would lie over the next one of its place for a week
         self._send(each.spike.withdrawals(each.sent))
         self._kept.pending.remove(each)
+        self._kept.ended[each.spike.group] = self._now()
         self._keep()
         self._told(outcome)
 

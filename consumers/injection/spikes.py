@@ -119,32 +119,38 @@ class Spike(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is injected when: a spike every ``every`` ms, of each size in turn, over ``over`` ms."""
+    """
+    What is injected when: a spike every ``every`` ms, of each size in turn, over ``over`` ms.
+
+    A group is left alone for ``rest`` ms after a spike ended: the detector has to see it gone, or the next is the same.
+    """
 
     sizes: Sequence[Size]
     every: Millis
     over: Millis
     seed: int
+    rest: Millis = 0
 
 
 class Past(NamedTuple):
-    """What was injected so far: number of the next spike, when the last began (0: never), and those under way."""
+    """So far: number of the next spike, when the last began (0: never), those under way, the last end by group."""
 
     number: int
     last: Millis
     busy: Sequence[Spike]
+    ended: Mapping[str, Millis] = MappingProxyType({})
 
 
 def chosen(plan: Plan, past: Past, counts: Iterable[AreaCount], now: Millis) -> Spike | None:
     """
     The next spike of the plan, once it is due: sizes take turns, then groups; the area is drawn by the seed.
 
-    Only areas that are scored and not alerted are drawn, and no group in which a spike is under way: one would hide the
-    other. None where nothing is left.
+    Only areas that are scored and not alerted are drawn, and no group in which a spike is under way or just was: one
+    would hide the other. None where nothing is left.
     """
     if now < past.last + plan.every:
         return None
-    taken = {spike.group for spike in past.busy}
+    taken = {spike.group for spike in past.busy} | {each for each, at in past.ended.items() if now < at + plan.rest}
     by_group: dict[str, list[AreaCount]] = defaultdict(list)
     for count in counts:
         if count.group in CATEGORIES and count.group not in taken and count.expected is not None and _calm(count):

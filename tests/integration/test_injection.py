@@ -89,6 +89,8 @@ def test_a_spike_is_found_while_nothing_public_holds_any_of_it(
         assert said.exit_code == 0, said.output + repr(said.exception)
         line = json.loads(said.stdout)
         until(lambda: changes(settings)["WITHDRAWN"] == changes(settings)["ADDED"] > 0)
+        withdrawn = time.time_ns() // 1_000_000
+        until(lambda: counts(settings)[AREA, GROUP].as_of > withdrawn, what="the detector saw the spike gone")
         after = counts(settings)
         with injecting(environ, tmp_path) as metrics:
             until(lambda: found(metrics) >= 2)

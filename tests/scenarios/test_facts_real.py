@@ -189,6 +189,25 @@ def test_identity_does_not_rest_on_row_numbers(philadelphia: tuple[Path, Path], 
     assert (tmp_path / "one" / "hours.csv").read_bytes() == (tmp_path / "other" / "hours.csv").read_bytes()
 
 
+def test_a_month_above_mean_and_two_deviations_is_one_in_wards_of_london_too() -> None:
+    """Three categories in 679 wards, month by month against the two years before: more than a hundred a month."""
+    name, past = "london-mps-ward-monthly-2010-2024.csv.gz", 24
+    kinds = {"VIOLENCE WITH INJURY": 0, "RAPE": 1, "OTHER SEXUAL OFFENCES": 1}
+    rows = list(rows_of(real(name)))
+    months = sorted(column for column in rows[0] if column.isdigit())
+    wards = {code: number for number, code in enumerate(sorted({row["wardcode"] for row in rows}))}
+    counts = np.zeros((3, len(wards), len(months)))
+    for row in rows:
+        kind = 2 if row["majortext"] == "ROBBERY" else kinds.get(row["minortext"])
+        if kind is not None:
+            counts[kind, wards[row["wardcode"]]] += [float(row[month] or 0) for month in months]
+    windows = np.lib.stride_tricks.sliding_window_view(counts[:, :, :-1], past, axis=2)
+
+    fired = counts[:, :, past:] > windows.mean(axis=3) + 2 * windows.std(axis=3, ddof=1)
+
+    assert 100 < fired.sum() / (len(months) - past) < 130
+
+
 def test_today_above_mean_and_two_deviations_is_a_noise_machine_in_chicago() -> None:
     """Why a budget is kept: four kinds of crime in 77 areas, day by day against the 28 days before."""
     kinds, first, days, past = ("BATTERY", "ASSAULT", "ROBBERY", "CRIM SEXUAL ASSAULT"), dt.date(2018, 1, 1), 243, 28

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from support.alerts import area_count, opened
@@ -120,6 +121,18 @@ def test_no_spike_is_drawn_before_it_is_due_where_nothing_is_scored_or_in_a_grou
     assert [chosen(PLAN, Past(0, 0, []), each, NOW) for each in (grey, alerted, others, [])] == [None] * 4
     assert again is not None
     assert again.group != busy.group
+
+
+def test_a_group_is_left_alone_until_the_detector_saw_that_the_last_spike_is_gone() -> None:
+    plan = replace(PLAN, rest=5_000)
+    first = chosen(plan, Past(0, 0, []), COUNTS, NOW)
+    assert first is not None
+    ended = Past(0, 0, [], {first.group: NOW - 4_999})
+    other = chosen(plan, ended, COUNTS, NOW)
+
+    assert other is not None
+    assert other.group != first.group
+    assert chosen(plan, ended, COUNTS, NOW + 1) == msgspec.structs.replace(first, began=NOW + 1)
 
 
 @pytest.mark.parametrize("text", ["2", "x1", "x0.5", "+0", "-5", "", "x", "+1000"])
