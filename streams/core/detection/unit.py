@@ -110,8 +110,7 @@ class UnitModel(Learner):
 
     def _totals_over(self, now_ms: int, window_h: int) -> tuple[Floats, Floats]:
         """Counts and expected counts of all areas over *window_h* hours up to *now_ms*; zero before the beginning."""
-        end = max(self._end(now_ms), self._ring.first)
-        first = max(self._ring.first, end - window_h)
+        first, end = self._span(now_ms, window_h)
         if first == end:
             return np.zeros(len(self.unit.areas)), np.zeros(len(self.unit.areas))
         part = self._ring.slice(first, end)
@@ -119,14 +118,20 @@ class UnitModel(Learner):
         rate = self._ring.rate[:, self._ring.day[first - self._ring.first] % SLOTS]
         return self._ring.counts[:, part].sum(axis=1), rate * (self._ring.base[:, part] * weights).sum(axis=1)
 
+    def _span(self, now_ms: int, window_h: int) -> tuple[int, int]:
+        """Hours [first, end) of the window that are not before the beginning: none where an incident is ahead of it."""
+        end = max(self._end(now_ms), self._ring.first)
+        return max(self._ring.first, end - window_h), end
+
     def observed(self, now_ms: int, window_h: int) -> Floats:
         """Counts of all areas over *window_h* hours up to *now_ms*."""
         return self._totals_over(now_ms, window_h)[0]
 
     def completeness(self, now_ms: int, window_h: int) -> float:
         """Share of the whole unit's expected count over *window_h* hours that should have been seen by *now_ms*."""
-        end = self._end(now_ms)
-        first = max(self._ring.first, end - window_h)
+        first, end = self._span(now_ms, window_h)
+        if first == end:
+            return 1.0
         expected = self._ring.expected[:, self._ring.slice(first, end)].sum(axis=0)
         due = np.ones(end - first)
         due[-1] = (now_ms - current_hour(now_ms) * HOUR_MS) / HOUR_MS

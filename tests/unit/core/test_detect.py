@@ -108,6 +108,20 @@ def test_rolling_counts_equal_sums_over_the_hours() -> None:
             assert seen == expected
 
 
+def test_a_first_incident_that_is_ahead_of_the_clock_over_the_turn_of_a_day_waits_for_its_hour() -> None:
+    town = Town(detect())
+    turn = START // DAY * DAY + DAY + 6 * HOUR
+    ahead = count("A", turn, 2, turn - 60_000)
+
+    town.feed(ahead)
+    town.feed(Tick(0, turn - 60_000))
+    before = [each.incidents_1h for each in town.counts if each.area == "A"]
+    town.feed(Tick(0, turn + HOUR // 2))
+
+    assert set(before) == {0}
+    assert [each.incidents_1h for each in town.counts if each.area == "A"][-1] == 2
+
+
 def test_acknowledging_twice_by_one_command_is_once_and_a_worse_alert_asks_again() -> None:
     town = spiked()
     alert = next(alert for alert in town.stage.alerts() if alert.is_open)
