@@ -184,7 +184,7 @@ class Detect:
     def _region(self, plan: RegionPlan, now: Millis, before: Millis | None, *, everything: bool) -> Iterator[Output]:
         for key, sentinel in self._sentinels.items():
             if key[0] == plan.region:
-                for transition in sentinel.evaluate(now):
+                for transition in sentinel.evaluate(now, mass=self._sight[plan.region].revisions.held(now)):
                     yield from self._tell(transition, now)
         for key in self._units:
             watch = self._watches.get(key)

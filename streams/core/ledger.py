@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple, cast
 
 from schemas.events import DAY, HOUR, Contribution, HourCount, Millis
@@ -144,6 +144,19 @@ class Ledger:
             if not (self._links and self._hidden(each.incident_id))
         ]
         return sorted(found, key=lambda each: (-each.received_at, each.incident_id))
+
+    def at(self, area: str, hour: Millis) -> tuple[Contribution, ...]:
+        """Incidents that one hour of one area names."""
+        cell = self._cells.get(area, {}).get(hour)
+        return () if cell is None else cell.contributions
+
+    def received(self, first: Mapping[str, Millis]) -> None:
+        """Give incidents that are named anew the time at which they were *first* received."""
+        for area, hour in list(self._naming(first)) if first else ():
+            incidents, named = self._cells[area][hour]
+            dated = tuple(each._replace(received_at=first.get(each.incident_id, each.received_at)) for each in named)
+            self._cells[area][hour] = Cell(incidents, dated)
+            self._dirty.add((area, hour))
 
     def since(self, first: Millis) -> Iterator[tuple[str, Millis, int]]:
         """Area, hour and incidents of the cells from the hour of *first* on that hold any, sorted."""

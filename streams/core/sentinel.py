@@ -15,6 +15,7 @@ from streams.core.alert import AlertState, Evidence, Transition, alert_of, ident
 from streams.core.detection.episodes import Episode
 from streams.core.ledger import Ledger
 from streams.core.links import Links
+from streams.core.revisions import OLD
 from streams.core.stage import Row, RowValue
 
 FREQUENT = 20
@@ -36,10 +37,19 @@ class SentinelWatch:
         self.ledger = Ledger(f"cell|{self._prefix}", RECENT, links)
         self.alerts: dict[str, AlertState] = {}
         self._dirty: set[str] = set()
+        self._revised: dict[str, Millis] = {}
+        """When an incident was first received that was named otherwise before: a revision is not news."""
+        self._old: dict[str, Millis] = {}
+        """When it happened, of an incident that came in a week late: no news if a mass change brought it."""
 
     def take(self, count: HourCount, now: Millis) -> None:
         """Set one hour of one area."""
-        self.ledger.take(count, now)
+        for each in self.ledger.at(count.area, count.hour):
+            if each not in count.contributions:
+                self._revised[each.incident_id] = each.received_at
+        new = self.ledger.take(count, now)
+        if count.hour < now - OLD:
+            self._old.update((each.incident_id, count.hour) for each in new)
 
     def relink(self, incidents: Collection[str], now: Millis) -> tuple[frozenset[str], list[Transition]]:
         """Name *incidents* anew, whose links changed; answer the areas that hold them, and what alerts made of it."""
@@ -49,23 +59,29 @@ class SentinelWatch:
         self.ledger.settle()
         return areas, moved
 
-    def evaluate(self, now: Millis) -> list[Transition]:
-        """Tell what is new, take back what was withdrawn, end what is a day old."""
-        moved = [*self._withdrawn(now), *self._ended(now), *self._new(now)]
+    def evaluate(self, now: Millis, *, mass: bool = False) -> list[Transition]:
+        """Tell what is new, take back what was withdrawn, end what is a day old; *mass*: amid a mass change."""
+        told = self._known()
+        self.ledger.received({**self._old, **self._revised} if mass else self._revised)
+        self._revised.clear()
+        self._old.clear()
+        moved = [*self._withdrawn(now), *self._ended(now), *self._new(now, told)]
         self.ledger.settle()
         return moved
 
     def _known(self) -> set[str]:
         return {incident for alert in self.alerts.values() for incident in alert.basis.incidents}
 
-    def _new(self, now: Millis) -> Iterator[Transition]:
+    def _new(self, now: Millis, told: set[str]) -> Iterator[Transition]:
+        """Tell what was received within a day, and anew what was *told* of another place."""
         if not self.ledger.changed or self.ledger.total() > FREQUENT:
             return
         known = self._known()
+        lost = told - known
         for area in sorted(self.ledger.changed):
             named = self.ledger.contributions([area], now, RECENT // 3_600_000)
-            new = (each for each in named if each.received_at > now - STAYS and each.incident_id not in known)
-            fresh = tuple(each.incident_id for each in new)
+            new = (each for each in named if each.received_at > now - STAYS or each.incident_id in lost)
+            fresh = tuple(each.incident_id for each in new if each.incident_id not in known)
             if fresh:
                 yield self._told(area, fresh, max(each.received_at for each in named), now)
 

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from regions.packs import PACKS
@@ -68,3 +69,17 @@ def test_no_alert_moves_on_the_counts_of_such_a_day(events: list[dict[str, objec
 
     assert [event for event in moved if event["group"] not in {"homicide", "shooting"}] == []
     assert [event for event in moved if event["kind"] == "OPENED" and event["reason"] != "SENTINEL"] == []
+
+
+def test_no_single_event_is_told_on_such_a_day_that_was_not_published_first(events: list[dict[str, object]]) -> None:
+    days = mornings(real(FILE), 400, lambda row: row["event"] not in {"baseline", "created"})
+    first: dict[str, str] = {}
+    for row in rows_of(real(FILE)):
+        first.setdefault(f"philadelphia.shootings|{row['incident_id']}", row["known_at"])
+    told = [event for event in events if event["clock"] in days and event["reason"] == "SENTINEL"]
+
+    assert len(days) >= 10
+    for event in told:
+        clock = dt.datetime.fromisoformat(str(event["clock"]))
+        for incident in cast("list[str]", event["incidents"]):
+            assert clock - dt.datetime.fromisoformat(first[incident]) < dt.timedelta(days=2), (event["clock"], incident)

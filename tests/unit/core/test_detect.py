@@ -87,6 +87,53 @@ def test_a_single_homicide_is_told_once_and_a_correction_takes_it_back() -> None
     assert {event.incidents for event in town.events[:2]} == {("s|h1",)}
 
 
+def homicide(town: Town, area: str, hour: Millis, *incidents: str, received: Millis | None = None) -> None:
+    """Set what one hour of one area holds."""
+    at = town.now if received is None else received
+    told = tuple(Contribution(each, at, ()) for each in incidents)
+    town.feed(count(area, hour, len(told), town.now, group="homicide", contributions=told))
+
+
+def test_an_old_homicide_of_which_the_hour_is_revised_is_not_told_as_new() -> None:
+    town = Town(detect())
+    town.hours(3)
+    hour, began = town.now - HOUR, town.now
+    for number in range(21):
+        homicide(town, "A", hour - number * HOUR, f"s|h{number}")
+    town.hours(10 * 24)
+    assert town.events == [], "so many are no single events"
+
+    homicide(town, "A", hour)
+    homicide(town, "A", hour - HOUR)
+    homicide(town, "A", hour - 2 * HOUR, received=began)
+    homicide(town, "A", hour + HOUR, "s|h2")
+    town.hours(1)
+    revised = list(town.events)
+    homicide(town, "A", town.now - HOUR, "s|new")
+    town.hours(1)
+
+    assert revised == []
+    assert [event.incidents for event in town.events] == [("s|new",)]
+
+
+def test_a_homicide_that_turns_out_to_be_elsewhere_is_taken_back_there_and_told_here() -> None:
+    town = Town(detect())
+    town.hours(3)
+    hour = town.now - HOUR
+    homicide(town, "A", hour, "s|h")
+    town.hours(2)
+
+    homicide(town, "A", hour)
+    homicide(town, "B", hour, "s|h")
+    town.hours(1)
+
+    assert [(event.kind, event.area) for event in town.events] == [
+        (AlertKind.OPENED, "A"),
+        (AlertKind.RETRACTED, "A"),
+        (AlertKind.OPENED, "B"),
+    ]
+
+
 def test_rolling_counts_equal_sums_over_the_hours() -> None:
     town = Town(detect())
     hours: dict[tuple[str, Millis], int] = {}
