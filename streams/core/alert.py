@@ -7,12 +7,14 @@ Whether an alert is open, ended, retracted or closed is derived from its times a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field, fields, replace
 from typing import cast
 
-from schemas.events import Alert, AlertEvent, AlertKind, AlertReason, Command, Millis, Severity, Tense
+from schemas.events import Alert, AlertEvent, AlertKind, AlertReason, Command, HourCount, Millis, Severity, Tense
 from streams.core.detection.episodes import RISE, STAY, Episode
-from streams.core.revisions import Mass
+from streams.core.guard import source_of
+from streams.core.revisions import Mass, named
 from streams.core.stage import RowValue
 
 MODEL = "multi-window-scan/1"
@@ -198,6 +200,22 @@ def alarm_of(region: str, mass: Mass, clock: Millis, *, tense: str, calibration:
     reason = AlertReason.MASS_CHANGE
     event = answer_to(about, AlertKind.DATA_ALARM, reason, changed, clock, tense=tense, calibration=calibration)
     return replace(event, incidents=mass.incidents, cause=str(clock))
+
+
+def held_of(region: str, held: Iterable[HourCount], clock: Millis, *, tense: str, calibration: str) -> AlertEvent:
+    """The event that tells of a publication that is held: counts stay until a person releases or refuses it."""
+    subject = f"held|{region}|{clock}"
+    some = named(each for count in held for each in count.contributions)
+    sources = sorted({source_of(each.incident_id) for each in some})
+    many = sum(count.incidents for count in held)
+    changed = (
+        f"{many} revisions of {', '.join(sources)} would take incidents out of the counts and are held: "
+        "`firebreak feed release|refuse --source` decides"
+    )
+    about = Command(subject, "", region, subject, "", clock)
+    reason = AlertReason.MASS_CHANGE
+    event = answer_to(about, AlertKind.DATA_ALARM, reason, changed, clock, tense=tense, calibration=calibration)
+    return replace(event, incidents=tuple(each.incident_id for each in some), cause=str(clock))
 
 
 def answer_to(

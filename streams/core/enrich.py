@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol, cast
+from urllib.parse import quote
 
 from schemas.events import (
     CLOCK_SOURCE,
+    DESK_SOURCE,
     PLAYER_SOURCE,
     UNKNOWN_AREA,
     Change,
@@ -27,6 +29,7 @@ from schemas.events import (
     Tense,
     TimeRule,
 )
+from streams.core.guard import REFUSE, Guard
 from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
 from streams.core.taxonomy import Classification
 from streams.core.validate import Refused, event_time, has_content, refuse_coordinates, refuse_times
@@ -35,6 +38,8 @@ ENRICHED = "incidents.enriched"
 REJECTED = "incidents.rejected"
 RAW = "incidents.raw"
 HEARTBEAT_KEY = "heartbeat"
+GUARD_KEY = "guard"
+"""Row of what is parked; no id of an incident is without a "|"."""
 
 
 class RawNotification(NamedTuple):
@@ -86,6 +91,14 @@ class _Row(NamedTuple):
     content: Content | None
 
 
+class _Parked(NamedTuple):
+    """What a revision that waits makes of its incident, when it was received, and its bytes."""
+
+    after: _Row
+    received_at: Millis
+    body: bytes
+
+
 class _Cause(NamedTuple):
     """The raw record that outputs come from."""
 
@@ -111,6 +124,8 @@ class Enrich:
         The workers' tick period in ms; None where ticks are simulated (a replay).
     counted
         Tenses whose incidents are counted; the others are enriched and counted in no group.
+    guard
+        Decides which revisions wait; by default none.
 
     """
 
@@ -125,12 +140,17 @@ class Enrich:
         enriched_partitions: int,
         tick_period: Millis | None,
         counted: frozenset[str] = frozenset({Tense.ACTUAL, Tense.INJECTION}),
+        guard: Guard | None = None,
     ) -> None:
         self._partition = partition
         self._places = places
         self._enriched_partitions = enriched_partitions
         self._tick_period = tick_period
         self._counted = counted
+        self.guard = guard or Guard()
+        self._parked: dict[str, _Parked] = {}
+        self._unwritten: set[str] = set()
+        """Incidents of which what is parked changed."""
         self._rows: dict[str, _Row] = {}
         self._cold: Rows = {}
         """Rows of an earlier owner that nothing was told about since."""
@@ -147,13 +167,20 @@ class Enrich:
         if notification.kind == Kind.HEARTBEAT:
             return self._tick(record, raw)
         identity = notification.incident_id
-        row = self._known(identity)
-        if row is not None and notification.revision == row.revision:
+        row, parked = self._known(identity), self._parked.get(identity)
+        latest = row if parked is None else parked.after
+        if latest is not None and notification.revision == latest.revision:
             self.duplicates += 1
             return []
-        after = self._step(row, notification, record.received_at)
+        after = self._step(latest, notification, record.received_at)
         if isinstance(after, Refused):
             return [self._reject(record, raw, after)]
+        if self.guard.regresses(identity, _counts(row), _counts(after), record.received_at):
+            self._park(identity, _Parked(after, record.received_at, raw.body))
+            return []
+        if parked is not None:
+            self.guard.supersede(identity)
+            self._unpark(identity)
         self._rows[identity] = after
         self._dirty.add(identity)
         if row is None and not after.stands:
@@ -161,6 +188,16 @@ class Enrich:
             return [self._reject(record, raw, Refused(Reason.CANCEL_BEFORE_REPORT, detail))]
         self.accepted += 1
         return self._changes(_Cause(record.offset, record.received_at, identity, raw.body), row, after)
+
+    def _park(self, identity: str, parked: _Parked) -> None:
+        self.accepted += 1
+        self.guard.park(identity, self._clock)
+        self._parked[identity] = parked
+        self._unwritten.add(identity)
+
+    def _unpark(self, identity: str) -> _Parked:
+        self._unwritten.add(identity)
+        return self._parked.pop(identity)
 
     def _known(self, identity: str) -> _Row | None:
         row = self._rows.get(identity)
@@ -263,12 +300,51 @@ class Enrich:
         return Output(REJECTED, raw.notification.incident_id, rejection)
 
     def _tick(self, record: Record, raw: RawNotification) -> list[Output]:
+        if raw.notification.source == DESK_SOURCE:
+            return self._answered(record, raw.notification)
         clock = raw.notification.occurred_at
         if clock is None or clock <= self._clock or not self._is_tick(raw.notification, record.received_at):
             return []
         self._clock = clock
         cause = _Cause(record.offset, record.received_at, HEARTBEAT_KEY, raw.body)
-        return [self._heartbeat(cause, clock, q) for q in range(self._enriched_partitions)]
+        beats = [self._heartbeat(cause, clock, q) for q in range(self._enriched_partitions)]
+        return [*self._settled(record, clock), *beats]
+
+    def _settled(self, record: Record, clock: Millis) -> list[Output]:
+        outputs: list[Output] = []
+        for held, incidents in self.guard.tick(clock):
+            for identity in incidents:
+                outputs += (
+                    self._marked(record, identity, Quality.REVISION_HELD) if held else self._late(record, identity)
+                )
+        return _numbered(outputs, self._enriched_partitions)
+
+    def _answered(self, record: Record, order: Notification) -> list[Output]:
+        outputs: list[Output] = []
+        for identity in self.guard.answer(order.source_ref, order.category):
+            outputs += self._refused(record, identity) if order.category == REFUSE else self._late(record, identity)
+        return _numbered(outputs, 0)
+
+    def _late(self, record: Record, identity: str) -> list[Output]:
+        after, received_at, body = self._unpark(identity)
+        before, self._rows[identity] = self._known(identity), after
+        self._dirty.add(identity)
+        return self._changes(_Cause(record.offset, received_at, identity, body), before, after)
+
+    def _refused(self, record: Record, identity: str) -> list[Output]:
+        marked = self._marked(record, identity, Quality.REVISION_REFUSED)
+        row, parked = cast("_Row", self._known(identity)), self._unpark(identity)
+        # so that the same revision sent again is a repeat
+        self._rows[identity] = row._replace(revision=parked.after.revision)
+        self._dirty.add(identity)
+        return marked
+
+    def _marked(self, record: Record, identity: str, mark: Quality) -> list[Output]:
+        row = cast("_Row", self._known(identity))
+        content, parked = cast("Content", row.content), self._parked[identity]
+        shown = content._replace(quality=(*content.quality, mark))
+        cause = _Cause(record.offset, record.received_at, identity, parked.body)
+        return [self._send(cause, Change.AMENDED, shown, content)]
 
     def _is_tick(self, heartbeat: Notification, received_at: Millis) -> bool:
         if self._tick_period is None:
@@ -285,6 +361,11 @@ class Enrich:
         """Rows of the incidents that changed since the last call."""
         rows = [Row(identity, self._rows[identity]) for identity in self._dirty]
         self._dirty.clear()
+        guarded = self.guard.dirty()
+        if guarded is not None:
+            rows.append(Row(GUARD_KEY, guarded))
+        rows += [Row(_parked_key(identity), self._parked.get(identity)) for identity in sorted(self._unwritten)]
+        self._unwritten.clear()
         return rows
 
     def marker(self) -> Marker:
@@ -304,6 +385,12 @@ class Enrich:
     def restore(self, rows: Rows, marker: Marker | None) -> None:
         """Take over the incidents and totals of an earlier owner."""
         self._cold = rows
+        guarded = rows.pop(GUARD_KEY, None)
+        if guarded is not None:
+            self.guard.restore(guarded)
+            for identity in self.guard.waiting():
+                after, received_at, body = cast("tuple[RowValue, int, bytes]", rows.pop(_parked_key(identity)))
+                self._parked[identity] = _Parked(_row(after), received_at, body)
         if marker is not None:
             self._clock = cast("int", marker["clock"])
             self.accepted = cast("int", marker["accepted"])
@@ -322,3 +409,19 @@ def _row(value: RowValue) -> _Row:
     area, ward, groups, hour, victims = counted
     where = Counted(area, ward, tuple(groups), hour, victims)
     return _Row(revision, stands, Content(region, where, category, time_rule, vintage, tuple(quality), tense))
+
+
+def _parked_key(identity: str) -> str:
+    return f"parked {quote(identity, safe='')}"
+
+
+def _counts(row: _Row | None) -> Counted | None:
+    return None if row is None or not row.stands or row.content is None else row.content.counted
+
+
+def _numbered(outputs: Iterable[Output], first: int) -> list[Output]:
+    """One record causes them all: each has an index of its own among its outputs."""
+    return [
+        output._replace(value=cast("Incident", output.value)._replace(origin_index=number))
+        for number, output in enumerate(outputs, first)
+    ]
