@@ -158,12 +158,12 @@ class Detect:
     def _alarms(self, plan: RegionPlan, closed: Closed[HourCount]) -> Iterator[Output]:
         version = self._budgets[plan.region].version
         mass = self._sight[plan.region].revisions.take(self._told(plan, closed, REVISIONS), closed.clock)
-        if mass is not None:
-            event = alarm_of(plan.region, mass, closed.clock, tense=self._tense, calibration=version)
-            yield Output(EVENTS, event.alert_id, event)
         held = self._told(plan, closed, HELD_BACK)
         if held:
-            event = held_of(plan.region, held, closed.clock, tense=self._tense, calibration=version)
+            event = held_of(plan.region, held, mass, closed.clock, tense=self._tense, calibration=version)
+            yield Output(EVENTS, event.alert_id, event)
+        elif mass is not None:
+            event = alarm_of(plan.region, mass, closed.clock, tense=self._tense, calibration=version)
             yield Output(EVENTS, event.alert_id, event)
 
     def _told(self, plan: RegionPlan, closed: Closed[HourCount], group: str) -> list[HourCount]:

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol, cast
-from urllib.parse import quote
 
 from schemas.events import (
     CLOCK_SOURCE,
     DESK_SOURCE,
     PLAYER_SOURCE,
-    UNKNOWN_AREA,
     Change,
     Counted,
     Incident,
@@ -27,9 +25,9 @@ from schemas.events import (
     Reason,
     Rejection,
     Tense,
-    TimeRule,
 )
 from streams.core.guard import REFUSE, Guard
+from streams.core.kept import NOWHERE, Content, Kept, Parked, counted_of, kept_of, parked_key
 from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
 from streams.core.taxonomy import Classification
 from streams.core.validate import Refused, event_time, has_content, refuse_coordinates, refuse_times
@@ -71,32 +69,6 @@ class Places(Protocol):
     def classify(self, region: str, notification: Notification) -> Classification | Refused:
         """Category and groups in the words of *region*'s pack."""
         ...
-
-
-class Content(NamedTuple):
-    """What the last revision with content said: enough to count the incident, and to count it again."""
-
-    region: str
-    counted: Counted
-    category: str
-    time_rule: str
-    vintage: str
-    quality: tuple[str, ...]
-    tense: str
-
-
-class _Row(NamedTuple):
-    revision: int
-    stands: bool
-    content: Content | None
-
-
-class _Parked(NamedTuple):
-    """What a revision that waits makes of its incident, when it was received, and its bytes."""
-
-    after: _Row
-    received_at: Millis
-    body: bytes
 
 
 class _Cause(NamedTuple):
@@ -148,10 +120,10 @@ class Enrich:
         self._tick_period = tick_period
         self._counted = counted
         self.guard = guard or Guard()
-        self._parked: dict[str, _Parked] = {}
+        self._parked: dict[str, Parked] = {}
         self._unwritten: set[str] = set()
         """Incidents of which what is parked changed."""
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[str, Kept] = {}
         self._cold: Rows = {}
         """Rows of an earlier owner that nothing was told about since."""
         self._dirty: set[str] = set()
@@ -175,8 +147,8 @@ class Enrich:
         after = self._step(latest, notification, record.received_at)
         if isinstance(after, Refused):
             return [self._reject(record, raw, after)]
-        if self.guard.regresses(identity, _counts(row), _counts(after), record.received_at):
-            self._park(identity, _Parked(after, record.received_at, raw.body))
+        if self.guard.regresses(identity, counted_of(row), counted_of(after), record.received_at):
+            self._park(identity, Parked(after, record.received_at, raw.body))
             return []
         if parked is not None:
             self.guard.supersede(identity)
@@ -189,25 +161,25 @@ class Enrich:
         self.accepted += 1
         return self._changes(_Cause(record.offset, record.received_at, identity, raw.body), row, after)
 
-    def _park(self, identity: str, parked: _Parked) -> None:
+    def _park(self, identity: str, parked: Parked) -> None:
         self.accepted += 1
         self.guard.park(identity, self._clock)
         self._parked[identity] = parked
         self._unwritten.add(identity)
 
-    def _unpark(self, identity: str) -> _Parked:
+    def _unpark(self, identity: str) -> Parked:
         self._unwritten.add(identity)
         return self._parked.pop(identity)
 
-    def _known(self, identity: str) -> _Row | None:
+    def _known(self, identity: str) -> Kept | None:
         row = self._rows.get(identity)
         if row is None:
             kept = self._cold.pop(identity, None)
             if kept is not None:
-                row = self._rows[identity] = _row(kept)
+                row = self._rows[identity] = kept_of(kept)
         return row
 
-    def _step(self, row: _Row | None, notification: Notification, received_at: Millis) -> _Row | Refused:
+    def _step(self, row: Kept | None, notification: Notification, received_at: Millis) -> Kept | Refused:
         revision = notification.revision
         if row is not None and revision < row.revision:
             return Refused(Reason.REVISION_BACKWARDS, f"revision {revision} after {row.revision}")
@@ -216,12 +188,12 @@ class Enrich:
             return refused
         if has_content(notification):
             content = self._content(notification)
-            return content if isinstance(content, Refused) else _Row(revision, True, content)
+            return content if isinstance(content, Refused) else Kept(revision, True, content)
         remembered = None if row is None else row.content
         if notification.kind == Kind.REINSTATED:
-            return _Row(revision, remembered is not None, remembered)
+            return Kept(revision, remembered is not None, remembered)
         stands = row is not None and row.stands and notification.kind == Kind.CLOSED
-        return _Row(revision, stands, remembered)
+        return Kept(revision, stands, remembered)
 
     def _content(self, notification: Notification) -> Content | Refused:
         refused = refuse_coordinates(notification.longitude, notification.latitude)
@@ -244,11 +216,11 @@ class Enrich:
         counted = Counted(area, ward, groups, timed.hour, victims)
         return Content(region, counted, category, timed.rule, vintage, quality, notification.tense)
 
-    def _changes(self, cause: _Cause, before: _Row | None, after: _Row) -> list[Output]:
+    def _changes(self, cause: _Cause, before: Kept | None, after: Kept) -> list[Output]:
         old = before.content if before is not None and before.stands else None
         new = after.content if after.stands else None
         if new is None:
-            return [self._send(cause, Change.WITHDRAWN, old or after.content or _NOWHERE, old)]
+            return [self._send(cause, Change.WITHDRAWN, old or after.content or NOWHERE, old)]
         if old is None:
             return [self._send(cause, Change.ADDED, new)]
         if old.counted.area == new.counted.area and old.tense == new.tense:
@@ -333,14 +305,14 @@ class Enrich:
 
     def _refused(self, record: Record, identity: str) -> list[Output]:
         marked = self._marked(record, identity, Quality.REVISION_REFUSED)
-        row, parked = cast("_Row", self._known(identity)), self._unpark(identity)
+        row, parked = cast("Kept", self._known(identity)), self._unpark(identity)
         # so that the same revision sent again is a repeat
         self._rows[identity] = row._replace(revision=parked.after.revision)
         self._dirty.add(identity)
         return marked
 
     def _marked(self, record: Record, identity: str, mark: Quality) -> list[Output]:
-        row = cast("_Row", self._known(identity))
+        row = cast("Kept", self._known(identity))
         content, parked = cast("Content", row.content), self._parked[identity]
         shown = content._replace(quality=(*content.quality, mark))
         cause = _Cause(record.offset, record.received_at, identity, parked.body)
@@ -353,7 +325,7 @@ class Enrich:
         return heartbeat.source == CLOCK_SOURCE and clock <= received_at + self._tick_period
 
     def _heartbeat(self, cause: _Cause, clock: Millis, partition: int) -> Output:
-        sent = self._send(cause, Change.HEARTBEAT, _NOWHERE, index=partition)
+        sent = self._send(cause, Change.HEARTBEAT, NOWHERE, index=partition)
         tick = cast("Incident", sent.value)._replace(clock=clock, area="")
         return Output(ENRICHED, HEARTBEAT_KEY, tick, partition)
 
@@ -364,7 +336,7 @@ class Enrich:
         guarded = self.guard.dirty()
         if guarded is not None:
             rows.append(Row(GUARD_KEY, guarded))
-        rows += [Row(_parked_key(identity), self._parked.get(identity)) for identity in sorted(self._unwritten)]
+        rows += [Row(parked_key(identity), self._parked.get(identity)) for identity in sorted(self._unwritten)]
         self._unwritten.clear()
         return rows
 
@@ -389,34 +361,13 @@ class Enrich:
         if guarded is not None:
             self.guard.restore(guarded)
             for identity in self.guard.waiting():
-                after, received_at, body = cast("tuple[RowValue, int, bytes]", rows.pop(_parked_key(identity)))
-                self._parked[identity] = _Parked(_row(after), received_at, body)
+                after, received_at, body = cast("tuple[RowValue, int, bytes]", rows.pop(parked_key(identity)))
+                self._parked[identity] = Parked(kept_of(after), received_at, body)
         if marker is not None:
             self._clock = cast("int", marker["clock"])
             self.accepted = cast("int", marker["accepted"])
             self.duplicates = cast("int", marker["duplicates"])
             self.rejected = cast("int", marker["rejected"])
-
-
-_NOWHERE = Content("", Counted(UNKNOWN_AREA, "", (), 0, 0), "", TimeRule.PUBLISHED, "", (), Tense.ACTUAL)
-
-
-def _row(value: RowValue) -> _Row:
-    revision, stands, content = cast("tuple[int, bool, tuple[object, ...] | None]", value)
-    if content is None:
-        return _Row(revision, stands, None)
-    region, counted, category, time_rule, vintage, quality, tense = cast("Content", content)
-    area, ward, groups, hour, victims = counted
-    where = Counted(area, ward, tuple(groups), hour, victims)
-    return _Row(revision, stands, Content(region, where, category, time_rule, vintage, tuple(quality), tense))
-
-
-def _parked_key(identity: str) -> str:
-    return f"parked {quote(identity, safe='')}"
-
-
-def _counts(row: _Row | None) -> Counted | None:
-    return None if row is None or not row.stands or row.content is None else row.content.counted
 
 
 def _numbered(outputs: Iterable[Output], first: int) -> list[Output]:
