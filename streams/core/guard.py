@@ -30,7 +30,9 @@ RELEASE = "release"
 REFUSE = "refuse"
 
 _NOTHING: Mapping[tuple[str, str], int] = MappingProxyType({})
-PARKED, APPLIED, HELD, RELEASED, REFUSED, SUPERSEDED = "parked", "applied", "held", "released", "refused", "superseded"
+PARKED, APPLIED, SUPERSEDED = "parked", "applied", "superseded"
+HELD, RELEASED, REFUSED, TAKEN_BACK = "held", "released", "refused", "taken_back"
+"""What is held now: HELD less the three others."""
 
 
 class Settled(NamedTuple):
@@ -89,11 +91,11 @@ class Guard:
         """Forget what is parked of an incident that a later revision counts again."""
         source = source_of(incident_id)
         feed = self._feeds[source]
+        self._tell(source, TAKEN_BACK if incident_id in feed.held else SUPERSEDED)
         feed.settling.discard(incident_id)
         feed.held.discard(incident_id)
         if not feed.settling:
             feed.until = 0
-        self._tell(source, SUPERSEDED)
 
     def tick(self, clock: Millis) -> Iterator[Settled]:
         """Decide what has settled by *clock*."""

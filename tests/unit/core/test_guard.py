@@ -10,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.builders import MINUTE, NOON, PlainPlaces, notification, tick
 
-from schemas.events import DAY, DESK_SOURCE, Change, Counted, Incident, Kind, Quality
+from consumers.desk.feed import KEY, Word, order
+from schemas.events import DAY, Change, Counted, Incident, Kind, Quality
+from schemas.wire import Wire
 from streams.core.enrich import Enrich, RawNotification
 from streams.core.guard import SETTLING, Guard
 from streams.core.revisions import LEAST
 from streams.core.stage import Output, Record
+from streams.journal import decode_row, encode_row
 
+WIRE = Wire.builtin()
 LATER = NOON + 3 * DAY
 MANY = LEAST + 1
 SETTLED = LATER + SETTLING + MINUTE
@@ -25,8 +29,10 @@ def told(**given: object) -> RawNotification:
     return RawNotification(notification(**given), b"bytes", b"key", None)
 
 
-def answer(word: str, source: str = "met.cad") -> RawNotification:
-    return told(kind=Kind.HEARTBEAT, source=DESK_SOURCE, source_ref=source, category=word, area_code=None)
+def answer(word: Word, source: str = "met.cad") -> RawNotification:
+    """A person's answer as it comes from the topic."""
+    value = WIRE.encode_notification(order(word, source, "sergeant", LATER))
+    return RawNotification(*WIRE.decode_notification(KEY, value), KEY, value)
 
 
 class Feed:
@@ -69,7 +75,7 @@ class Feed:
             if value is None:
                 self.rows.pop(key, None)
             else:
-                self.rows[key] = value
+                self.rows[key] = decode_row(encode_row(value))
         marker, self.stage = self.stage.marker(), self.made()
         self.stage.restore(dict(self.rows), marker)  # type: ignore[arg-type]  # rows as they were written
 
@@ -195,6 +201,36 @@ def test_what_is_held_of_a_source_that_is_guarded_no_longer_is_applied_at_the_ne
     feed.settle(SETTLED + MINUTE)
 
     assert feed.there == 0
+
+
+def test_every_revision_that_was_parked_is_accounted_for() -> None:
+    feed = Feed()
+    feed.report(MANY)
+    feed.lose(MANY)
+    feed.tell(told(source_ref="0", revision=3, kind=Kind.UPDATED))
+    feed.tell(told(source_ref="0", revision=4, kind=Kind.CANCELLED))
+    feed.settle()
+    feed.tell(told(source_ref="1", revision=3, kind=Kind.UPDATED))
+    feed.tell(answer("release"))
+
+    of = {outcome: many for (_, outcome), many in feed.stage.guard.tell().items()}
+
+    assert of == {"parked": MANY + 1, "superseded": 1, "held": MANY, "taken_back": 1, "released": MANY - 1}
+
+
+def test_a_partition_holds_from_its_share_of_the_limit() -> None:
+    share = LEAST // 4
+    guard = Guard(["met.cad"], partitions=4)
+    for each in range(share):
+        guard.park(f"met.cad|{each}", NOON)
+
+    (few,) = guard.tick(NOON + SETTLING)
+    for each in range(share + 1):
+        guard.park(f"met.cad|{each}", NOON + DAY)
+    (many,) = guard.tick(NOON + DAY + SETTLING)
+
+    assert (few.held, len(few.incidents)) == (False, share)
+    assert (many.held, len(many.incidents)) == (True, share + 1)
 
 
 class Step(NamedTuple):
