@@ -31,6 +31,10 @@ PLAYER_SOURCE = "firebreak.player"
 INJECTOR_SOURCE = "firebreak.injector"
 """Source of the labelled synthetic incidents (tense INJECTION) that test the detector; no source of the world."""
 
+DESK_SOURCE = "firebreak.desk"
+"""Source of a heartbeat that carries a person's answer to a held publication: ``source_ref`` names the source,
+``category`` says release or refuse, ``event_id`` who."""
+
 UNKNOWN_AREA = "UNKNOWN"
 """Area of an incident whose place can't be told; such incidents are in no area's count."""
 
@@ -140,6 +144,10 @@ class Quality(StrEnum):
     POLICE_GENERATED = "POLICE_GENERATED"
     NOT_ACTUAL = "NOT_ACTUAL"
     OTHER_VERSION = "OTHER_VERSION"
+    REVISION_HELD = "REVISION_HELD"
+    """A later revision would take the incident out of the counts and is held until a person decides."""
+    REVISION_REFUSED = "REVISION_REFUSED"
+    """A person refused such a revision."""
 
 
 class Reason(StrEnum):

@@ -91,7 +91,8 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
         "audience": Component(transactions="audience"),
         "desk": Component(
             reads=("alerts.events", "alerts.state", "areas.counts", "audit", "detect.inbox"),
-            writes=("detect.inbox",),
+            # what is held of a source is released or refused there
+            writes=("detect.inbox", "incidents.raw"),
             group=False,
         ),
     }

@@ -101,6 +101,9 @@ class Settings:
     replication: int | None = setting(OPTIONAL_COUNT, "", "Copies of each new topic; empty: the brokers' default.")
     regions: tuple[str, ...] = setting(NAMES, "london", "Region packs: built-in names, or folders.")
     tense: str = setting(TENSE, "ACTUAL", "Tense that is counted and alerted on; EXERCISE in a demonstration.")
+    guarded_sources: tuple[str, ...] = setting(
+        NAMES, "", "Sources whose mass losses are held for a person; empty: none."
+    )
     stage: str = setting(STAGE, "", "Stage of a worker, where its command does not say.")
     instance: str = setting(TEXT, "", "Unique name of a worker; with one, its restart disturbs no other.")
     flush_interval: timedelta = setting(DURATION, "100ms", "How often a partition commits while something changes.")

@@ -23,6 +23,8 @@ class Fed(NamedTuple):
     duplicates: int = 0
     unlocated: Mapping[str, int] = MappingProxyType({})
     """Incidents without an area, by source."""
+    guarded: Mapping[tuple[str, str], int] = MappingProxyType({})
+    """Revisions that would take incidents away, by source and what became of them."""
 
 
 class Edge(Protocol):

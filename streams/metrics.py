@@ -75,6 +75,12 @@ class StageMetrics:
             ["stage", "source"],
             registry=self.registry,
         )
+        self._guarded = Counter(
+            "firebreak_stream_guarded_revisions",
+            "Revisions of guarded sources that would take incidents away: parked, and what became of them.",
+            ["stage", "source", "outcome"],
+            registry=self.registry,
+        )
         self._sources: set[str] = set()
         self._partitions = 0
         self.ready = threading.Event()
@@ -99,6 +105,8 @@ class StageMetrics:
                 self._rejected.labels(self._stage, reason).inc(count)
         for source, count in fed.unlocated.items():
             self._unlocated.labels(self._stage, self._named(source)).inc(count)
+        for (source, outcome), count in fed.guarded.items():
+            self._guarded.labels(self._stage, self._named(source), outcome).inc(count)
         if fed.duplicates:
             self._duplicates.inc(fed.duplicates)
         if batch.records:

@@ -32,6 +32,7 @@ from streams.core.count import Count
 from streams.core.detect import Detect
 from streams.core.enrich import Enrich
 from streams.core.geography import Region
+from streams.core.guard import Guard
 from streams.core.places import PackPlaces, plan_of, routes
 from streams.edge import Edge, Target
 from streams.kafka_log import KafkaLog
@@ -116,6 +117,7 @@ class Edges:
             enriched_partitions=self._counts["incidents.enriched"],
             tick_period=None if period is None else int(period.total_seconds() * 1000),
             counted=frozenset({self._settings.tense, Tense.INJECTION}),
+            guard=Guard(self._settings.guarded_sources, self._counts["incidents.raw"]),
         )
 
     def _count(self, partition: int) -> Count:

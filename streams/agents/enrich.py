@@ -42,7 +42,7 @@ class EnrichEdge:
             ticked = ticked or (notification.kind == Kind.HEARTBEAT and bool(made))
         unlocated = Counter(_source(o.value) for o in outputs[first:] if _is_unlocated(o.value))
         rejected = Counter(o.value.reason for o in outputs[first:] if isinstance(o.value, Rejection))
-        return Fed(ticked, rejected, self.stage.duplicates - duplicates, unlocated)
+        return Fed(ticked, rejected, self.stage.duplicates - duplicates, unlocated, self.stage.guard.tell())
 
     def encode(self, output: Output) -> Sent:
         """Bytes of an output."""

@@ -7,12 +7,14 @@ Whether an alert is open, ended, retracted or closed is derived from its times a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
 from typing import cast
 
-from schemas.events import Alert, AlertEvent, AlertKind, AlertReason, Command, Millis, Severity, Tense
+from schemas.events import Alert, AlertEvent, AlertKind, AlertReason, Command, HourCount, Millis, Severity, Tense
 from streams.core.detection.episodes import RISE, STAY, Episode
-from streams.core.revisions import Mass
+from streams.core.guard import source_of
+from streams.core.revisions import Mass, named
 from streams.core.stage import RowValue
 
 MODEL = "multi-window-scan/1"
@@ -193,11 +195,39 @@ def event_of(transition: Transition, clock: Millis, calibration: str, silenced_b
 def alarm_of(region: str, mass: Mass, clock: Millis, *, tense: str, calibration: str) -> AlertEvent:
     """The event that tells of a mass change in the data of *region*: nothing of violence there."""
     subject = f"mass_change|{region}|{clock}"
-    changed = f"{mass.revised} incidents older than a week revised within an hour, {mass.usual} are usual"
+    changed = _massed(mass)
     about = Command(subject, "", region, subject, "", clock)
     reason = AlertReason.MASS_CHANGE
     event = answer_to(about, AlertKind.DATA_ALARM, reason, changed, clock, tense=tense, calibration=calibration)
     return replace(event, incidents=mass.incidents, cause=str(clock))
+
+
+def held_of(
+    region: str, held: Sequence[HourCount], mass: Mass | None, clock: Millis, *, tense: str, calibration: str
+) -> AlertEvent:
+    """
+    The event that tells of a publication that is held: counts stay until a person releases or refuses it.
+
+    *mass* is what else became a mass change by the same tick: one publication is one alarm.
+    """
+    subject = f"held|{region}|{clock}"
+    some = named(each for count in held for each in count.contributions)
+    sources = sorted({source_of(each.incident_id) for each in some})
+    many = sum(count.incidents for count in held)
+    changed = (
+        f"{many} revisions of {', '.join(sources)} would take incidents out of the counts and are held: "
+        "`firebreak feed release|refuse --source` decides"
+    )
+    if mass is not None:
+        changed += f"; {_massed(mass)}"
+    about = Command(subject, "", region, subject, "", clock)
+    reason = AlertReason.MASS_CHANGE
+    event = answer_to(about, AlertKind.DATA_ALARM, reason, changed, clock, tense=tense, calibration=calibration)
+    return replace(event, incidents=tuple(each.incident_id for each in some), cause=str(clock))
+
+
+def _massed(mass: Mass) -> str:
+    return f"{mass.revised} incidents older than a week revised within an hour, {mass.usual} are usual"
 
 
 def answer_to(

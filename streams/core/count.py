@@ -23,9 +23,11 @@ from schemas.events import (
     HourCount,
     Incident,
     Millis,
+    Quality,
     Tick,
 )
 from streams.core.align import Alignment, Closed
+from streams.core.guard import HELD_BACK
 from streams.core.revisions import OLD, REVISIONS, named
 from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
 
@@ -92,8 +94,8 @@ class Count:
         """Days of an earlier owner that nothing was counted in since."""
         self._changed: set[tuple[_Cell, Millis]] = set()
         self._dirty: set[_Cell] = set()
-        self._revised: dict[tuple[str, str], list[Contribution]] = {}
-        """Old incidents that the tick in hand revises, by tense and region."""
+        self._revised: dict[tuple[str, str, str], list[Contribution]] = {}
+        """Old incidents that the tick in hand revises, or of which it holds a revision, by tense, region and group."""
 
     def apply(self, record: Record) -> list[Output]:
         """Let a change wait for its tick; at a tick that all raw partitions have reached, fold and answer."""
@@ -107,9 +109,10 @@ class Count:
 
     def _fold(self, closed: Closed[Incident]) -> Iterator[Output]:
         for incident in sorted(closed.items, key=_order):
-            if incident.was is not None and incident.was.hour < incident.received_at - OLD:
+            told = _told_as(incident)
+            if told:
                 revised = Contribution(incident.incident_id, incident.received_at, incident.quality)
-                self._revised.setdefault((incident.tense, incident.region), []).append(revised)
+                self._revised.setdefault((incident.tense, incident.region, told), []).append(revised)
             self._take(incident)
         for cell, hour in sorted(self._changed):
             yield self._count(closed.clock, cell, hour)
@@ -120,9 +123,9 @@ class Count:
             yield Output(INBOX, TICK_KEY, tick, partition)
 
     def _revisions(self, clock: Millis) -> Iterator[Output]:
-        for (tense, region), revised in sorted(self._revised.items()):
+        for (tense, region, group), revised in sorted(self._revised.items()):
             hour, some = clock - clock % HOUR, named(revised)
-            told = HourCount(self._partition, clock, tense, region, "", "", REVISIONS, hour, len(revised), 0, some)
+            told = HourCount(self._partition, clock, tense, region, "", "", group, hour, len(revised), 0, some)
             yield Output(INBOX, region, told, self._routes[region].inbox_partition)
         self._revised.clear()
 
@@ -219,6 +222,14 @@ def _key(cell: _Cell) -> str:
 def _order(incident: Incident) -> tuple[Millis, str, int, int]:
     # never the order of arrival: it depends on how upstream partitions interleave
     return incident.received_at, incident.incident_id, incident.origin_offset, incident.origin_index
+
+
+def _told_as(incident: Incident) -> str:
+    """Group of those that are told of *incident* beside the counts, "" for none."""
+    if Quality.REVISION_HELD in incident.quality:
+        return HELD_BACK
+    was, answered = incident.was, Quality.REVISION_REFUSED in incident.quality
+    return REVISIONS if was is not None and was.hour < incident.received_at - OLD and not answered else ""
 
 
 def _counted(incident: Incident) -> Counted:

@@ -25,12 +25,13 @@ from schemas.events import (
     Tense,
     Tick,
 )
-from streams.core.alert import AlertState, Transition, alarm_of, answer_to, event_of, state_of
+from streams.core.alert import AlertState, Transition, alarm_of, answer_to, event_of, held_of, state_of
 from streams.core.align import Alignment, Closed
 from streams.core.areas import area_counts, heartbeat
 from streams.core.desk import Refusal, act, hush, told_of, told_of_silence
 from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
+from streams.core.guard import HELD_BACK
 from streams.core.injection import Injections
 from streams.core.orders import Orders, audited, silence_refused, tie
 from streams.core.revisions import REVISIONS
@@ -155,13 +156,20 @@ class Detect:
             self._forget(now)
 
     def _alarms(self, plan: RegionPlan, closed: Closed[HourCount]) -> Iterator[Output]:
-        wanted = (self._tense, plan.region, REVISIONS)
-        revised = [each for each in closed.items if (each.tense, each.region, each.group) == wanted]
-        mass = self._sight[plan.region].revisions.take(revised, closed.clock)
-        if mass is not None:
-            version = self._budgets[plan.region].version
+        version = self._budgets[plan.region].version
+        mass = self._sight[plan.region].revisions.take(self._told(plan, closed, REVISIONS), closed.clock)
+        held = self._told(plan, closed, HELD_BACK)
+        if held:
+            event = held_of(plan.region, held, mass, closed.clock, tense=self._tense, calibration=version)
+            yield Output(EVENTS, event.alert_id, event)
+        elif mass is not None:
             event = alarm_of(plan.region, mass, closed.clock, tense=self._tense, calibration=version)
             yield Output(EVENTS, event.alert_id, event)
+
+    def _told(self, plan: RegionPlan, closed: Closed[HourCount], group: str) -> list[HourCount]:
+        """What all partitions tell of *plan*'s region beside its counts."""
+        wanted = (self._tense, plan.region, group)
+        return [each for each in closed.items if (each.tense, each.region, each.group) == wanted]
 
     def _take(self, closed: Closed[HourCount]) -> None:
         self._injections.take(closed.items, closed.clock)

@@ -13,8 +13,8 @@ from typing import NamedTuple, Protocol, cast
 
 from schemas.events import (
     CLOCK_SOURCE,
+    DESK_SOURCE,
     PLAYER_SOURCE,
-    UNKNOWN_AREA,
     Change,
     Counted,
     Incident,
@@ -25,8 +25,9 @@ from schemas.events import (
     Reason,
     Rejection,
     Tense,
-    TimeRule,
 )
+from streams.core.guard import REFUSE, Guard
+from streams.core.kept import NOWHERE, Content, Kept, Parked, counted_of, kept_of, parked_key
 from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
 from streams.core.taxonomy import Classification
 from streams.core.validate import Refused, event_time, has_content, refuse_coordinates, refuse_times
@@ -35,6 +36,8 @@ ENRICHED = "incidents.enriched"
 REJECTED = "incidents.rejected"
 RAW = "incidents.raw"
 HEARTBEAT_KEY = "heartbeat"
+GUARD_KEY = "guard"
+"""Row of what is parked; no id of an incident is without a "|"."""
 
 
 class RawNotification(NamedTuple):
@@ -68,24 +71,6 @@ class Places(Protocol):
         ...
 
 
-class Content(NamedTuple):
-    """What the last revision with content said: enough to count the incident, and to count it again."""
-
-    region: str
-    counted: Counted
-    category: str
-    time_rule: str
-    vintage: str
-    quality: tuple[str, ...]
-    tense: str
-
-
-class _Row(NamedTuple):
-    revision: int
-    stands: bool
-    content: Content | None
-
-
 class _Cause(NamedTuple):
     """The raw record that outputs come from."""
 
@@ -111,6 +96,8 @@ class Enrich:
         The workers' tick period in ms; None where ticks are simulated (a replay).
     counted
         Tenses whose incidents are counted; the others are enriched and counted in no group.
+    guard
+        Decides which revisions wait; by default none.
 
     """
 
@@ -125,13 +112,18 @@ class Enrich:
         enriched_partitions: int,
         tick_period: Millis | None,
         counted: frozenset[str] = frozenset({Tense.ACTUAL, Tense.INJECTION}),
+        guard: Guard | None = None,
     ) -> None:
         self._partition = partition
         self._places = places
         self._enriched_partitions = enriched_partitions
         self._tick_period = tick_period
         self._counted = counted
-        self._rows: dict[str, _Row] = {}
+        self.guard = guard or Guard()
+        self._parked: dict[str, Parked] = {}
+        self._unwritten: set[str] = set()
+        """Incidents of which what is parked changed."""
+        self._rows: dict[str, Kept] = {}
         self._cold: Rows = {}
         """Rows of an earlier owner that nothing was told about since."""
         self._dirty: set[str] = set()
@@ -147,13 +139,20 @@ class Enrich:
         if notification.kind == Kind.HEARTBEAT:
             return self._tick(record, raw)
         identity = notification.incident_id
-        row = self._known(identity)
-        if row is not None and notification.revision == row.revision:
+        row, parked = self._known(identity), self._parked.get(identity)
+        latest = row if parked is None else parked.after
+        if latest is not None and notification.revision == latest.revision:
             self.duplicates += 1
             return []
-        after = self._step(row, notification, record.received_at)
+        after = self._step(latest, notification, record.received_at)
         if isinstance(after, Refused):
             return [self._reject(record, raw, after)]
+        if self.guard.regresses(identity, counted_of(row), counted_of(after), record.received_at):
+            self._park(identity, Parked(after, record.received_at, raw.body))
+            return []
+        if parked is not None:
+            self.guard.supersede(identity)
+            self._unpark(identity)
         self._rows[identity] = after
         self._dirty.add(identity)
         if row is None and not after.stands:
@@ -162,15 +161,25 @@ class Enrich:
         self.accepted += 1
         return self._changes(_Cause(record.offset, record.received_at, identity, raw.body), row, after)
 
-    def _known(self, identity: str) -> _Row | None:
+    def _park(self, identity: str, parked: Parked) -> None:
+        self.accepted += 1
+        self.guard.park(identity, self._clock)
+        self._parked[identity] = parked
+        self._unwritten.add(identity)
+
+    def _unpark(self, identity: str) -> Parked:
+        self._unwritten.add(identity)
+        return self._parked.pop(identity)
+
+    def _known(self, identity: str) -> Kept | None:
         row = self._rows.get(identity)
         if row is None:
             kept = self._cold.pop(identity, None)
             if kept is not None:
-                row = self._rows[identity] = _row(kept)
+                row = self._rows[identity] = kept_of(kept)
         return row
 
-    def _step(self, row: _Row | None, notification: Notification, received_at: Millis) -> _Row | Refused:
+    def _step(self, row: Kept | None, notification: Notification, received_at: Millis) -> Kept | Refused:
         revision = notification.revision
         if row is not None and revision < row.revision:
             return Refused(Reason.REVISION_BACKWARDS, f"revision {revision} after {row.revision}")
@@ -179,12 +188,12 @@ class Enrich:
             return refused
         if has_content(notification):
             content = self._content(notification)
-            return content if isinstance(content, Refused) else _Row(revision, True, content)
+            return content if isinstance(content, Refused) else Kept(revision, True, content)
         remembered = None if row is None else row.content
         if notification.kind == Kind.REINSTATED:
-            return _Row(revision, remembered is not None, remembered)
+            return Kept(revision, remembered is not None, remembered)
         stands = row is not None and row.stands and notification.kind == Kind.CLOSED
-        return _Row(revision, stands, remembered)
+        return Kept(revision, stands, remembered)
 
     def _content(self, notification: Notification) -> Content | Refused:
         refused = refuse_coordinates(notification.longitude, notification.latitude)
@@ -207,11 +216,11 @@ class Enrich:
         counted = Counted(area, ward, groups, timed.hour, victims)
         return Content(region, counted, category, timed.rule, vintage, quality, notification.tense)
 
-    def _changes(self, cause: _Cause, before: _Row | None, after: _Row) -> list[Output]:
+    def _changes(self, cause: _Cause, before: Kept | None, after: Kept) -> list[Output]:
         old = before.content if before is not None and before.stands else None
         new = after.content if after.stands else None
         if new is None:
-            return [self._send(cause, Change.WITHDRAWN, old or after.content or _NOWHERE, old)]
+            return [self._send(cause, Change.WITHDRAWN, old or after.content or NOWHERE, old)]
         if old is None:
             return [self._send(cause, Change.ADDED, new)]
         if old.counted.area == new.counted.area and old.tense == new.tense:
@@ -263,12 +272,51 @@ class Enrich:
         return Output(REJECTED, raw.notification.incident_id, rejection)
 
     def _tick(self, record: Record, raw: RawNotification) -> list[Output]:
+        if raw.notification.source == DESK_SOURCE:
+            return self._answered(record, raw.notification)
         clock = raw.notification.occurred_at
         if clock is None or clock <= self._clock or not self._is_tick(raw.notification, record.received_at):
             return []
         self._clock = clock
         cause = _Cause(record.offset, record.received_at, HEARTBEAT_KEY, raw.body)
-        return [self._heartbeat(cause, clock, q) for q in range(self._enriched_partitions)]
+        beats = [self._heartbeat(cause, clock, q) for q in range(self._enriched_partitions)]
+        return [*self._settled(record, clock), *beats]
+
+    def _settled(self, record: Record, clock: Millis) -> list[Output]:
+        outputs: list[Output] = []
+        for held, incidents in self.guard.tick(clock):
+            for identity in incidents:
+                outputs += (
+                    self._marked(record, identity, Quality.REVISION_HELD) if held else self._late(record, identity)
+                )
+        return _numbered(outputs, self._enriched_partitions)
+
+    def _answered(self, record: Record, order: Notification) -> list[Output]:
+        outputs: list[Output] = []
+        for identity in self.guard.answer(order.source_ref, order.category):
+            outputs += self._refused(record, identity) if order.category == REFUSE else self._late(record, identity)
+        return _numbered(outputs, 0)
+
+    def _late(self, record: Record, identity: str) -> list[Output]:
+        after, received_at, body = self._unpark(identity)
+        before, self._rows[identity] = self._known(identity), after
+        self._dirty.add(identity)
+        return self._changes(_Cause(record.offset, received_at, identity, body), before, after)
+
+    def _refused(self, record: Record, identity: str) -> list[Output]:
+        marked = self._marked(record, identity, Quality.REVISION_REFUSED)
+        row, parked = cast("Kept", self._known(identity)), self._unpark(identity)
+        # so that the same revision sent again is a repeat
+        self._rows[identity] = row._replace(revision=parked.after.revision)
+        self._dirty.add(identity)
+        return marked
+
+    def _marked(self, record: Record, identity: str, mark: Quality) -> list[Output]:
+        row = cast("Kept", self._known(identity))
+        content, parked = cast("Content", row.content), self._parked[identity]
+        shown = content._replace(quality=(*content.quality, mark))
+        cause = _Cause(record.offset, record.received_at, identity, parked.body)
+        return [self._send(cause, Change.AMENDED, shown, content)]
 
     def _is_tick(self, heartbeat: Notification, received_at: Millis) -> bool:
         if self._tick_period is None:
@@ -277,7 +325,7 @@ class Enrich:
         return heartbeat.source == CLOCK_SOURCE and clock <= received_at + self._tick_period
 
     def _heartbeat(self, cause: _Cause, clock: Millis, partition: int) -> Output:
-        sent = self._send(cause, Change.HEARTBEAT, _NOWHERE, index=partition)
+        sent = self._send(cause, Change.HEARTBEAT, NOWHERE, index=partition)
         tick = cast("Incident", sent.value)._replace(clock=clock, area="")
         return Output(ENRICHED, HEARTBEAT_KEY, tick, partition)
 
@@ -285,6 +333,11 @@ class Enrich:
         """Rows of the incidents that changed since the last call."""
         rows = [Row(identity, self._rows[identity]) for identity in self._dirty]
         self._dirty.clear()
+        guarded = self.guard.dirty()
+        if guarded is not None:
+            rows.append(Row(GUARD_KEY, guarded))
+        rows += [Row(parked_key(identity), self._parked.get(identity)) for identity in sorted(self._unwritten)]
+        self._unwritten.clear()
         return rows
 
     def marker(self) -> Marker:
@@ -304,6 +357,12 @@ class Enrich:
     def restore(self, rows: Rows, marker: Marker | None) -> None:
         """Take over the incidents and totals of an earlier owner."""
         self._cold = rows
+        guarded = rows.pop(GUARD_KEY, None)
+        if guarded is not None:
+            self.guard.restore(guarded)
+            for identity in self.guard.waiting():
+                after, received_at, body = cast("tuple[RowValue, int, bytes]", rows.pop(parked_key(identity)))
+                self._parked[identity] = Parked(kept_of(after), received_at, body)
         if marker is not None:
             self._clock = cast("int", marker["clock"])
             self.accepted = cast("int", marker["accepted"])
@@ -311,14 +370,9 @@ class Enrich:
             self.rejected = cast("int", marker["rejected"])
 
 
-_NOWHERE = Content("", Counted(UNKNOWN_AREA, "", (), 0, 0), "", TimeRule.PUBLISHED, "", (), Tense.ACTUAL)
-
-
-def _row(value: RowValue) -> _Row:
-    revision, stands, content = cast("tuple[int, bool, tuple[object, ...] | None]", value)
-    if content is None:
-        return _Row(revision, stands, None)
-    region, counted, category, time_rule, vintage, quality, tense = cast("Content", content)
-    area, ward, groups, hour, victims = counted
-    where = Counted(area, ward, tuple(groups), hour, victims)
-    return _Row(revision, stands, Content(region, where, category, time_rule, vintage, tuple(quality), tense))
+def _numbered(outputs: Iterable[Output], first: int) -> list[Output]:
+    """One record causes them all: each has an index of its own among its outputs."""
+    return [
+        output._replace(value=cast("Incident", output.value)._replace(origin_index=number))
+        for number, output in enumerate(outputs, first)
+    ]
