@@ -31,6 +31,9 @@ PLAYER_SOURCE = "firebreak.player"
 INJECTOR_SOURCE = "firebreak.injector"
 """Source of the labelled synthetic incidents (tense INJECTION) that test the detector; no source of the world."""
 
+ERASURE = "firebreak.erasure"
+"""Scheme of a cancellation after which the incident is remembered by its reference and revision only."""
+
 UNKNOWN_AREA = "UNKNOWN"
 """Area of an incident whose place can't be told; such incidents are in no area's count."""
 

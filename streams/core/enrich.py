@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, cast
 
 from schemas.events import (
     CLOCK_SOURCE,
+    ERASURE,
     PLAYER_SOURCE,
     UNKNOWN_AREA,
     Change,
@@ -180,7 +181,7 @@ class Enrich:
         if has_content(notification):
             content = self._content(notification)
             return content if isinstance(content, Refused) else _Row(revision, True, content)
-        remembered = None if row is None else row.content
+        remembered = None if row is None or notification.scheme == ERASURE else row.content
         if notification.kind == Kind.REINSTATED:
             return _Row(revision, remembered is not None, remembered)
         stands = row is not None and row.stands and notification.kind == Kind.CLOSED
