@@ -91,6 +91,7 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
             reads=(
                 *("incidents.raw", "incidents.enriched", "incidents.rejected", "detect.inbox"),
                 *("alerts.events", "alerts.state", "enrich.journal", "count.journal", "detect.journal"),
+                *("notifications.deliveries", "notifier.journal", "audit"),
             ),
             writes=("incidents.raw", "audit"),
             group=False,

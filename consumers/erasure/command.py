@@ -159,6 +159,9 @@ DONE = {
     "enrich.journal": "emptied: reference and revision stay, so that an older revision does not bring it back",
     "count.journal": "taken out by the withdrawal; compaction removes what was",
     "detect.journal": "taken out by the withdrawal; compaction removes what was",
+    "notifications.deliveries": "waits for retention",
+    "notifier.journal": "what was told stays until its alert is forgotten",
+    "audit": "waits for retention",
     "archive": "overwritten: counts stay, what tells of the incident is gone",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from schemas.events import DAY, ERASURE, Kind, Millis, Notification
 WHERE = (
     *("incidents.raw", "incidents.enriched", "incidents.rejected", "detect.inbox"),
     *("alerts.events", "alerts.state", "enrich.journal", "count.journal", "detect.journal"),
+    *("notifications.deliveries", "notifier.journal", "audit"),
 )
 """Topics that may name an incident, by catalogue id."""
 ROWS = "enrich.journal"
@@ -60,11 +62,22 @@ def marks(incident: str) -> tuple[bytes, ...]:
     """
     Give the incident's id as Avro, JSON and MessagePack write a string, so that a longer id is not taken for it.
 
-    The length comes first in Avro (zigzag varint) and MessagePack (Apache Avro specification 1.11, "Binary Encoding";
-    MessagePack specification, "str format family").
+    The last one is source and reference as a notification has them, whatever key it came with. The length comes first
+    in Avro (zigzag varint) and MessagePack (Apache Avro specification 1.11, "Binary Encoding"; MessagePack
+    specification, "str format family").
     """
-    text = incident.encode()
-    return _varint(2 * len(text)) + text, msgspec.json.encode(incident), msgspec.msgpack.encode(incident)
+    source, _, ref = incident.partition("|")
+    avro = _avro(incident)
+    return avro, msgspec.json.encode(incident), msgspec.msgpack.encode(incident), _avro(source) + _avro(ref)
+
+
+def _avro(text: str) -> bytes:
+    encoded = text.encode()
+    return _varint(2 * len(encoded)) + encoded
+
+
+def _in_words(incident: str) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<![\w.-])" + re.escape(incident.encode()) + rb"(?![\w-])")
 
 
 def _varint(number: int) -> bytes:
@@ -82,26 +95,31 @@ class Search:
     spec: TopicSpec
     incident: str
     _marks: tuple[bytes, ...] = field(init=False)
+    _words: re.Pattern[bytes] = field(init=False)
     _newest: Millis = 0
     _records: int = 0
     _standing: dict[bytes | None, bool] = field(default_factory=dict)
     row: Row | None = None
 
     def __post_init__(self) -> None:
-        self._marks = marks(self.incident)
+        self._marks, self._words = marks(self.incident), _in_words(self.incident)
 
     def take(self, record: Held) -> None:
         """Look at one record."""
         own = record.key == self.incident.encode()
         if own and self.spec.id == ROWS:
             self.row = None if record.value is None else row_of(record.value)
-        names = own or any(each in (record.value or b"") for each in self._marks)
-        names = names and record.value is not None
+        names = record.value is not None and (own or self._named_in(record.value))
         if names:
             self._records += 1
             self._newest = max(self._newest, record.at)
         if names or record.key in self._standing:
             self._standing[record.key] = names
+
+    def _named_in(self, value: bytes) -> bool:
+        if any(each in value for each in self._marks):
+            return True
+        return self.spec.value == "JSON" and self._words.search(value) is not None
 
     def found(self) -> Found:
         """What was found so far."""

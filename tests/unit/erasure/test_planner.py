@@ -31,7 +31,7 @@ def searched(topic: str, *records: Held) -> Found:
 def test_an_id_is_found_as_avro_json_and_messagepack_write_it(incident: str) -> None:
     written = io.BytesIO()
     fastavro.schemaless_writer(written, {"type": "array", "items": "string"}, ["before", incident, "after"])
-    avro, json, packed = marks(incident)
+    avro, json, packed, _ = marks(incident)
 
     assert avro in written.getvalue()
     assert json in msgspec.json.encode({"incidents": [incident]})
@@ -43,6 +43,17 @@ def test_an_incident_with_a_longer_or_shorter_id_is_not_taken_for_it(other: str)
     values = [msgspec.json.encode([other]), msgspec.msgpack.encode([other]), marks(other)[0]]
 
     assert searched("detect.inbox", *(Held(DAY_ONE, None, each) for each in values)).records == 0
+
+
+def test_a_notification_under_a_wrong_key_is_found_by_source_and_reference() -> None:
+    told = Wire.builtin().encode_notification(withdrawal(INCIDENT, Row(1, True), DAY_ONE))
+
+    assert searched("incidents.rejected", Held(DAY_ONE, b"wrong", told)).records == 1
+
+
+@pytest.mark.parametrize(("text", "records"), [(f"of {INCIDENT}, a|7", 1), (f"{INCIDENT}5", 0), (f"x{INCIDENT}", 0)])
+def test_in_json_an_incident_is_found_among_other_words(text: str, records: int) -> None:
+    assert searched("audit", Held(DAY_ONE, None, msgspec.json.encode({"text": text}))).records == records
 
 
 def test_a_raw_record_is_found_by_its_key_and_goes_within_retention_and_one_segment() -> None:
