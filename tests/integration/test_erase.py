@@ -46,6 +46,11 @@ def sent(settings: Settings, number: int) -> list[Notification]:
     return moved
 
 
+def in_force(line: dict[str, Any]) -> int:
+    """Records of a place that no later record of their key replaces."""
+    return int(line["left"] - line["superseded"])
+
+
 def test_an_erased_incident_leaves_counts_and_archive_and_the_proof_says_what_waits_for_retention(
     own_topics: Callable[..., Settings], tmp_path: Path
 ) -> None:
@@ -73,13 +78,13 @@ def test_an_erased_incident_leaves_counts_and_archive_and_the_proof_says_what_wa
 
         lines = asked("--reason", "request 12", "--by", "ana", code=0)
         until(lambda: changes(settings, one.incident_id)[-1].change == Change.WITHDRAWN)
+        until(lambda: not in_force(asked("--check", code=1)["count.journal"]))
         after = asked("--check", code=1)
 
     assert before["archive"]["left"] > 0
     assert (lines["archive"]["found"], after["archive"]["left"]) == (before["archive"]["left"], 0)
     assert after["incidents.raw"]["left"] == before["incidents.raw"]["left"] + 1
     assert after["incidents.raw"]["until"] > before["incidents.raw"]["until"]
-    assert after["count.journal"]["left"] == after["count.journal"]["superseded"]
     audited = [record.value or b"" for record in read(settings, settings.catalogue()["audit"])]
     assert [json.loads(each)["what"] for each in audited] == ["ERASE"]
     assert one.incident_id.encode() not in b"".join(audited)
