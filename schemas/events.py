@@ -35,6 +35,9 @@ DESK_SOURCE = "firebreak.desk"
 """Source of a heartbeat that carries a person's answer to a held publication: ``source_ref`` names the source,
 ``category`` says release or refuse, ``event_id`` who."""
 
+ERASURE = "firebreak.erasure"
+"""Scheme of a cancellation after which the incident is remembered by its reference and revision only."""
+
 UNKNOWN_AREA = "UNKNOWN"
 """Area of an incident whose place can't be told; such incidents are in no area's count."""
 

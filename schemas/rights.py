@@ -87,6 +87,15 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
         ),
         "console": Component(writes=("detect.inbox",), group=False),
         "injector": Component(reads=("areas.counts", "alerts.state", "alerts.events"), writes=("incidents.raw",)),
+        "erase": Component(
+            reads=(
+                *("incidents.raw", "incidents.enriched", "incidents.rejected", "detect.inbox"),
+                *("alerts.events", "alerts.state", "enrich.journal", "count.journal", "detect.journal"),
+                *("notifications.deliveries", "notifier.journal", "audit"),
+            ),
+            writes=("incidents.raw", "audit"),
+            group=False,
+        ),
         "relay": Component(reads=PUBLIC, transactions="relay-"),
         "audience": Component(transactions="audience"),
         "desk": Component(

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, cast
 from schemas.events import (
     CLOCK_SOURCE,
     DESK_SOURCE,
+    ERASURE,
     PLAYER_SOURCE,
     Change,
     Counted,
@@ -147,7 +148,8 @@ class Enrich:
         after = self._step(latest, notification, record.received_at)
         if isinstance(after, Refused):
             return [self._reject(record, raw, after)]
-        if self.guard.regresses(identity, counted_of(row), counted_of(after), record.received_at):
+        erased = notification.scheme == ERASURE
+        if not erased and self.guard.regresses(identity, counted_of(row), counted_of(after), record.received_at):
             self._park(identity, Parked(after, record.received_at, raw.body))
             return []
         if parked is not None:
@@ -189,7 +191,7 @@ class Enrich:
         if has_content(notification):
             content = self._content(notification)
             return content if isinstance(content, Refused) else Kept(revision, True, content)
-        remembered = None if row is None else row.content
+        remembered = None if row is None or notification.scheme == ERASURE else row.content
         if notification.kind == Kind.REINSTATED:
             return Kept(revision, remembered is not None, remembered)
         stands = row is not None and row.stands and notification.kind == Kind.CLOSED

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.builders import MINUTE, NOON, PlainPlaces, raw, tick
 
-from schemas.events import HOUR, Change, Incident, Kind, Quality, Reason, Rejection, Tense, TimeRule
+from schemas.events import ERASURE, HOUR, Change, Incident, Kind, Quality, Reason, Rejection, Tense, TimeRule
 from streams.core.enrich import ENRICHED, REJECTED, Enrich
 from streams.core.stage import Output, Record
 
@@ -86,6 +86,21 @@ def test_cancelled_then_reinstated_without_content_is_counted_as_before() -> Non
     counted = ("area", "ward", "groups", "hour", "victims", "category")
     assert [getattr(again, name) for name in counted] == [getattr(before, name) for name in counted]
     assert again.change == Change.ADDED
+
+
+def test_an_erased_incident_leaves_the_counts_and_nothing_of_it_is_remembered_to_be_reinstated() -> None:
+    life = Life()
+    (before,) = life.changes(area_code="A/2", victims=3)
+    bare = {"category": "", "area_code": None, "occurred_at": None}
+
+    (gone,) = life.changes(revision=2, kind=Kind.CANCELLED, scheme=ERASURE, **bare)
+    back = life.changes(revision=3, kind=Kind.REINSTATED, **bare)
+
+    assert gone.change == Change.WITHDRAWN
+    assert gone.was is not None
+    assert (gone.was.area, gone.was.groups, gone.was.victims) == (before.area, before.groups, 3)
+    assert [(each.change, each.was, each.groups) for each in back] == [(Change.WITHDRAWN, None, ())]
+    assert [each.value for each in life.stage.dirty()] == [(3, False, None)]
 
 
 def test_a_merged_incident_leaves_the_counts_and_a_closed_one_stays() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.builders import MINUTE, NOON, PlainPlaces, notification, tick
 
 from consumers.desk.feed import KEY, Word, order
-from schemas.events import DAY, Change, Counted, Incident, Kind, Quality
+from schemas.events import DAY, ERASURE, Change, Counted, Incident, Kind, Quality
 from schemas.wire import Wire
 from streams.core.enrich import Enrich, RawNotification
 from streams.core.guard import SETTLING, Guard
@@ -304,3 +304,20 @@ def test_off_it_leaves_no_row_and_parks_nothing(steps: list[Step]) -> None:
 
     assert all("|" in key for key in feed.rows)
     assert feed.stage.guard.tell() == {}
+
+
+def test_an_erasure_waits_for_nobody() -> None:
+    feed = Feed()
+    feed.report(2)
+    feed.tell(told(source_ref="1", revision=2, kind=Kind.CANCELLED))
+    bare = {"category": "", "area_code": None, "occurred_at": None, "scheme": ERASURE}
+
+    gone = [
+        each
+        for number in range(2)
+        for each in feed.tell(told(source_ref=str(number), revision=3, kind=Kind.CANCELLED, **bare))
+    ]
+
+    assert [each.change for each in gone] == [Change.WITHDRAWN] * 2
+    assert feed.there == 0
+    assert feed.settle() == []

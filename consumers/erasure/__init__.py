@@ -1,0 +1,1 @@
+"""One incident taken out of everything that holds it, with proof of what is left and until when."""
