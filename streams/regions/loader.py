@@ -70,6 +70,7 @@ def load(name_or_dir: str | Path, warn: Warn | None = None) -> Region:
     boundaries = {} if file is None else read_boundaries(file, points, tell)
     areas = tuple(_placed(area, boundaries.get(area.code)) for area in areas)
     known = {area.code: area for area in areas}
+    crosswalk = _crosswalk(_rows(folder, CROSSWALK, ("from_code", "to_code")), known)
     return Region(
         name=manifest.name,
         zone=manifest.zone,
@@ -83,8 +84,8 @@ def load(name_or_dir: str | Path, warn: Warn | None = None) -> Region:
         occasions=calendar.read_calendar(_rows(folder, calendar.FILE, calendar.COLUMNS), manifest.zone, known),
         taxonomy=Taxonomy(read_schemes(folder, manifest.groups), manifest.groups),
         boundaries=boundaries,
-        crosswalk=_crosswalk(_rows(folder, CROSSWALK, ("from_code", "to_code")), known),
-        succession=_succession(_rows(folder, VINTAGES, VINTAGE_COLUMNS), known),
+        crosswalk=crosswalk,
+        succession=_succession(_rows(folder, VINTAGES, VINTAGE_COLUMNS), known, crosswalk),
     )
 
 
@@ -191,12 +192,14 @@ def _crosswalk(rows: Sequence[Row], known: Mapping[str, Area]) -> dict[str, str]
     return pairs
 
 
-def _succession(rows: Sequence[Row], known: Mapping[str, Area]) -> Succession:
+def _succession(rows: Sequence[Row], known: Mapping[str, Area], crosswalk: Mapping[str, str]) -> Succession:
     """Areas that are no more with those of today that followed them."""
     changes: dict[tuple[str, str], Change] = {}
     first: dict[str, Row] = {}
     for row in rows:
         change = _change(row, known)
+        if change.old in crosswalk:
+            raise row.mistake("old", f"{change.old} is in {CROSSWALK} too; keep one of them")
         if (change.old, change.new) in changes:
             raise row.mistake("new", f"{change.old} to {change.new} is there twice")
         if change.old in first and first[change.old].text("from") != change.since:

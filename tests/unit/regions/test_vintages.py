@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from regions.folders import collection, feature, ring, write_pack
 from support.builders import notification
 from support.files import real, rows_of
+from support.pasts import past
 
 from schemas.errors import UsageError
 from schemas.events import UNKNOWN_AREA, Quality
@@ -99,6 +101,30 @@ def test_a_mistake_in_the_table_of_changes_is_one_line_that_names_its_cell(
     with pytest.raises(UsageError, match=r"vintages\.csv, ") as refused:
         town(tmp_path, HEADER + rows)
     assert told in str(refused.value)
+
+
+def test_a_code_is_not_in_the_crosswalk_too(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path, vintages=VINTAGES, boundaries=WARDS, crosswalk="from_code,to_code\nS,W2\n")
+    with pytest.raises(UsageError, match=r"vintages\.csv, row 5, column old: S is in crosswalk\.csv too"):
+        load(pack)
+
+
+def test_a_rename_changes_nothing_of_a_past_but_the_code(tmp_path: Path) -> None:
+    made = past(tmp_path, days=40)
+    (made.pack / "vintages.csv").write_text(HEADER + "OLD,A,1,2024-03-01\n")
+    plain = read_hours(made.file, load(made.pack))
+    packed = made.file.suffix == ".gz"
+    text = gzip.decompress(made.file.read_bytes()).decode() if packed else made.file.read_text()
+    half = text.count("\n") // 2
+    lines = [f"OLD{line[1:]}" if line.startswith("A,") else line for line in text.splitlines()[:half]]
+    assert any(line.startswith("OLD,") for line in lines)
+    renamed = tmp_path / "renamed.csv"
+    renamed.write_text("\n".join([*lines, *text.splitlines()[half:], ""]))
+
+    carried = read_hours(renamed, load(made.pack))
+
+    assert (carried.first, carried.hours, list(carried.counts)) == (plain.first, plain.hours, list(plain.counts))
+    assert all((carried.counts[unit] == plain.counts[unit]).all() for unit in plain.counts)
 
 
 def hours_of(tmp_path: Path, region: Region, *lines: str) -> dict[str, list[int]]:
