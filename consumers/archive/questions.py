@@ -22,11 +22,11 @@ VIEWS = """
 CREATE VIEW incidents AS
     SELECT * FROM read_parquet('{root}/incidents.enriched/*/*.parquet', hive_partitioning = true, union_by_name = true);
 CREATE VIEW changes AS
-    SELECT -1 AS sign, region, tense, incident_id, received_at,
+    SELECT -1 AS sign, region, tense, incident_id, notification.source AS source, received_at,
            was.area AS area, was.ward AS ward, unnest(was.groups) AS "group", was.hour AS hour, was.victims AS victims
     FROM incidents WHERE was IS NOT NULL
     UNION ALL
-    SELECT 1, region, tense, incident_id, received_at, area, ward, unnest(groups), hour, victims
+    SELECT 1, region, tense, incident_id, notification.source, received_at, area, ward, unnest(groups), hour, victims
     FROM incidents WHERE change <> 'WITHDRAWN';
 """
 """Each record as what it takes from the counts and what it adds: a count at any instant is a sum of signs."""
@@ -46,6 +46,18 @@ FROM (SELECT area AS place, * FROM changes UNION ALL SELECT ward, * FROM changes
 WHERE tense = $tense AND received_at < make_timestamptz($known_at * 1000) AND place <> 'UNKNOWN'
 GROUP BY ALL HAVING sum(sign) <> 0 ORDER BY ALL
 """
+
+
+BY_SOURCE = """
+SELECT area, "group", source, week, sum(sign) AS incidents
+FROM (SELECT *, CAST(floor((epoch_ms(hour) - $until) / $width) AS BIGINT) AS week FROM changes)
+WHERE tense = $tense AND area <> 'UNKNOWN' AND week < 0 AND week >= -CAST($weeks AS BIGINT)
+  AND epoch_ms(received_at) < $until + (week + 1) * CAST($width AS BIGINT) + $settle
+GROUP BY ALL HAVING sum(sign) <> 0 ORDER BY ALL
+"""
+"""Each week as it was known *settle* after its end, so that late reports weigh alike in old weeks and new ones."""
+
+WEEK = 7 * 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +101,16 @@ class HourOfArea(NamedTuple):
     victims: int
 
 
+class WeekOfSource(NamedTuple):
+    """Incidents that one source told of in one week: -1 is the last, -2 the one before."""
+
+    area: str
+    group: str
+    source: str
+    week: int
+    incidents: int
+
+
 class Archive:
     """
     An archive that is asked.
@@ -130,3 +152,10 @@ class Archive:
         found = self._duck.execute(HOURS, {"tense": tense, "known_at": known_at})
         while rows := found.fetchmany(10_000):
             yield from (HourOfArea(*row) for row in rows)
+
+    def weeks_of_sources(
+        self, until: Millis, weeks: int, settle: Millis, tense: str = "ACTUAL"
+    ) -> Iterator[WeekOfSource]:
+        """Counts by area of the coarse level, group, source and week up to *until*, each as known *settle* after it."""
+        given = {"tense": tense, "until": until, "weeks": weeks, "width": WEEK, "settle": settle}
+        yield from (WeekOfSource(*row) for row in self._duck.execute(BY_SOURCE, given).fetchall())

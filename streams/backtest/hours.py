@@ -20,6 +20,7 @@ import numpy.typing as npt
 from schemas.errors import UsageError
 from schemas.events import HOUR, UNKNOWN_AREA, HourCount
 from streams.core.geography import Region
+from streams.core.vintages import dealt
 
 Counts = npt.NDArray[np.uint16]
 
@@ -149,6 +150,12 @@ class _Reader:
         self._region = region
         self._levels = {area.code: area.level for area in region.areas}
         self._number = {code: k for level in region.levels for k, code in enumerate(region.unit_areas(level))}
+        self._old: dict[str, list[str]] = {level: [] for level in region.levels}
+        for old, parts in sorted(region.succession.items()):
+            level = self._levels[parts[0].new]
+            self._levels[old] = level
+            self._number[old] = len(region.unit_areas(level)) + len(self._old[level])
+            self._old[level].append(old)
         self._units: dict[tuple[str, str], tuple[array[int], array[int], array[int]]] = {}
         self._cells: dict[tuple[str, ...], tuple[tuple[array[int], array[int], array[int]], int]] = {}
         self._hours: dict[str, int] = {}
@@ -241,16 +248,35 @@ class _Reader:
     def _table(self, key: tuple[str, str], first: int, hours: int) -> Counts:
         level, group = key
         areas, at, counts = (np.frombuffer(column, dtype=np.int32) for column in self._units.pop(key))
-        codes = self._region.unit_areas(level)
+        today = len(self._region.unit_areas(level))
+        codes = (*self._region.unit_areas(level), *self._old[level])
         cells = areas.astype(np.int64) * hours + (at - first)
         met, often = np.unique(cells, return_counts=True)
         if len(met) < len(cells):
             area, hour = divmod(int(met[often > 1][0]), hours)
             twice = f"area {codes[area]}, group {group}, hour {iso_hour(first + hour)}"
             raise UsageError(f"{self._file}: {twice} is there twice")
-        table = np.zeros((len(codes), hours), dtype=np.uint16)
-        table.ravel()[cells] = counts
+        now = cells < today * hours
+        table = np.zeros((today, hours), dtype=np.uint16)
+        table.ravel()[cells[now]] = counts[now]
+        for old in np.unique(areas[~now]):
+            mine = areas == old
+            self._carry(
+                table, codes[old], group, first, np.bincount(at[mine] - first, counts[mine], hours).astype(np.int64)
+            )
         return table
+
+    def _carry(self, table: Counts, old: str, group: str, first: int, counts: npt.NDArray[np.int64]) -> None:
+        """Give the counts of an area that is no more to those that followed it."""
+        parts = self._region.succession[old]
+        level = self._levels[old]
+        shared = dealt(counts, first, parts, f"{old}|{group}")
+        for part, given in zip(parts, shared, strict=True):
+            number = self._region.unit_areas(level).index(part.new)
+            total = table[number] + given
+            if total.max() > LARGEST:
+                raise UsageError(f"{self._file}: {part.new} has more than {LARGEST} incidents in one hour")
+            table[number] = total
 
 
 def write_hours(path: Path, counts: Iterable[HourCount]) -> None:

@@ -21,6 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from schemas.events import Millis
 from streams.core.detection.calendar import Period
 from streams.core.taxonomy import Taxonomy, spelling
+from streams.core.vintages import Succession
 
 GRID_DEPTH = 10
 """The bounds of a level are halved so many times in each direction: 1024 x 1024 cells."""
@@ -71,7 +72,8 @@ class Region:
 
     ``areas`` are sorted by level, then code; codes are unique over all levels. ``neighbours`` holds for each code the
     other areas of its level, nearest first. ``boundaries`` may be empty, or hold one level or both. ``crosswalk`` maps
-    codes of other geographies (census areas, say) to areas of the region.
+    codes of other geographies (census areas, say) to areas of the region, ``succession`` codes of areas that are no
+    more to those that followed them.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Region:
     taxonomy: Taxonomy
     boundaries: Mapping[str, BaseGeometry] = field(default_factory=dict)
     crosswalk: Mapping[str, str] = field(default_factory=dict)
+    succession: Succession = field(default_factory=dict)
 
     @property
     def partition_level(self) -> str:
@@ -162,6 +165,13 @@ class Place(NamedTuple):
 Find = Callable[[float, float], Place | None]
 
 
+class Split(NamedTuple):
+    """What a code says whose area was split: one of *among*; certain is the area they all lie in (None: the region)."""
+
+    among: frozenset[Place]
+    certain: Place | None
+
+
 class Locator:
     """
     From a position or a code to a place, in one region.
@@ -176,6 +186,7 @@ class Locator:
     def __init__(self, region: Region, *, depth: int = GRID_DEPTH) -> None:
         self._places = {area.code: _place(area) for area in region.areas}
         self._codes = dict(_spellings(region, self._places))
+        self._splits = dict(_splits(region, self._places))
         levels = (_drawn(region, level, self._places) for level in reversed(region.levels))
         self.locate = _first([_finder(drawn, depth) for drawn in levels if drawn])
 
@@ -183,6 +194,10 @@ class Locator:
         """Place of an area's code, of a code in the crosswalk, or of a name that only one area of its level has."""
         place = self._places.get(code)
         return self._codes.get(spelling(code)) if place is None else place
+
+    def split(self, code: str) -> Split | None:
+        """What is certain of a code whose area was split."""
+        return self._splits.get(spelling(code))
 
 
 def _place(area: Area) -> Place:
@@ -198,7 +213,19 @@ def _spellings(region: Region, places: Mapping[str, Place]) -> Iterator[tuple[st
                 names.setdefault(spelling(area.name), []).append(area.code)
         yield from ((name, places[codes[0]]) for name, codes in names.items() if len(codes) == 1)
     yield from ((spelling(code), places[target]) for code, target in region.crosswalk.items())
+    for old, parts in region.succession.items():
+        if len(parts) == 1:
+            yield spelling(old), places[parts[0].new]
     yield from ((spelling(code), place) for code, place in places.items())
+
+
+def _splits(region: Region, places: Mapping[str, Place]) -> Iterator[tuple[str, Split]]:
+    for old, parts in region.succession.items():
+        if len(parts) > 1:
+            among = frozenset(places[part.new] for part in parts)
+            above = {place.area for place in among if place.ward}
+            certain = places[above.pop()] if len(above) == 1 and all(place.ward for place in among) else None
+            yield spelling(old), Split(among, certain)
 
 
 Drawn = list[tuple[Place, BaseGeometry]]

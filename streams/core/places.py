@@ -18,8 +18,9 @@ class PackPlaces:
     """
     The region packs, as the first stage sees them.
 
-    A code that a region knows decides; else the position; else the incident is in no area. What no region can place
-    belongs to the first region, whose schemes it is read with.
+    A code that a region knows decides; else the position; else the incident is in no area. A code whose area was split
+    is decided among its successors by the position; without one that lies in them the incident is in the area that all
+    of them lie in. What no region can place belongs to the first region, whose schemes it is read with.
     """
 
     def __init__(self, regions: Sequence[Region]) -> None:
@@ -35,6 +36,9 @@ class PackPlaces:
             known = self._coded(code)
             if known is not None:
                 return known if longitude is None else known._replace(quality=())
+            apart = self._split(code, longitude, latitude)
+            if apart is not None:
+                return apart
         if longitude is None or latitude is None:
             return self._nowhere(Quality.UNKNOWN_AREA_CODE if code else Quality.LOCATION_MISSING)
         for region, locator in self._locators:
@@ -42,6 +46,20 @@ class PackPlaces:
             if place is not None:
                 return _situation(region, place, (Quality.UNKNOWN_AREA_CODE,) if code else ())
         return self._nowhere(Quality.OUTSIDE_REGION)
+
+    def _split(self, code: str, longitude: float | None, latitude: float | None) -> Situation | None:
+        for region, locator in self._locators:
+            split = locator.split(code)
+            if split is None:
+                continue
+            if longitude is not None and latitude is not None:
+                place = locator.locate(longitude, latitude)
+                if place in split.among:
+                    return _situation(region, place, ())
+            if split.certain is None:
+                return Situation(region, UNKNOWN_AREA, "", "", _UNSURE)
+            return _situation(region, split.certain, _UNSURE)
+        return None
 
     def _coded(self, code: str) -> Situation | None:
         if code in self._by_code:
@@ -69,6 +87,9 @@ class PackPlaces:
             return Refused(Reason.UNKNOWN_SCHEME, f"no scheme {n.scheme!r} in region {region}")
         return Refused(Reason.UNKNOWN_CATEGORY, f"scheme {n.scheme} has no category {n.category!r}")
 
+
+_UNSURE = (Quality.AREA_CODE_ONLY, Quality.UNKNOWN_AREA_CODE)
+"""Of a code alone, and of no area of today."""
 
 _CODES_KEPT = 65_536
 """Codes come from outside and must not fill the memory."""

@@ -65,6 +65,9 @@ class Report:
         yield f"budget: {region.budget.alerts_per_week:g} alerts a week{own}"
         yield f"calendar: {_calendar(region.occasions)}"
         yield f"crosswalk: {len(region.crosswalk)} codes of other geographies"
+        if region.succession:
+            split = sum(len(parts) > 1 for parts in region.succession.values())
+            yield f"vintages: {len(region.succession)} codes that are no more, {split} of them split"
         yield "schemes: " + ", ".join(f"{name} ({codes})" for name, codes in self.schemes.items())
         yield from (f"warning: {warning}" for warning in self.warnings)
         count = len(self.warnings)

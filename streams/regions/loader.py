@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from schemas.errors import UsageError
 from streams.core.geography import Area, Region
 from streams.core.taxonomy import Taxonomy
+from streams.core.vintages import Change, Succession, Unsound, resolved
 from streams.regions import calendar, neighbours
 from streams.regions.boundaries import Warn, read_boundaries
 from streams.regions.manifest import FILE as MANIFEST
@@ -22,6 +24,8 @@ BUILT_IN = Path(__file__).parent
 AREAS = "areas.csv"
 BOUNDARIES = "boundaries.geojson"
 CROSSWALK = "crosswalk.csv"
+VINTAGES = "vintages.csv"
+VINTAGE_COLUMNS = ("old", "new", "share", "from")
 AREA_COLUMNS = ("code", "name", "level", "parent", "longitude", "latitude", "population", "vintage")
 
 
@@ -66,6 +70,7 @@ def load(name_or_dir: str | Path, warn: Warn | None = None) -> Region:
     boundaries = {} if file is None else read_boundaries(file, points, tell)
     areas = tuple(_placed(area, boundaries.get(area.code)) for area in areas)
     known = {area.code: area for area in areas}
+    crosswalk = _crosswalk(_rows(folder, CROSSWALK, ("from_code", "to_code")), known)
     return Region(
         name=manifest.name,
         zone=manifest.zone,
@@ -79,7 +84,8 @@ def load(name_or_dir: str | Path, warn: Warn | None = None) -> Region:
         occasions=calendar.read_calendar(_rows(folder, calendar.FILE, calendar.COLUMNS), manifest.zone, known),
         taxonomy=Taxonomy(read_schemes(folder, manifest.groups), manifest.groups),
         boundaries=boundaries,
-        crosswalk=_crosswalk(_rows(folder, CROSSWALK, ("from_code", "to_code")), known),
+        crosswalk=crosswalk,
+        succession=_succession(_rows(folder, VINTAGES, VINTAGE_COLUMNS), known, crosswalk),
     )
 
 
@@ -184,3 +190,53 @@ def _crosswalk(rows: Sequence[Row], known: Mapping[str, Area]) -> dict[str, str]
             raise row.mistake("from_code", f"{code} is there twice")
         pairs[code] = target
     return pairs
+
+
+def _succession(rows: Sequence[Row], known: Mapping[str, Area], crosswalk: Mapping[str, str]) -> Succession:
+    """Areas that are no more with those of today that followed them."""
+    changes: dict[tuple[str, str], Change] = {}
+    first: dict[str, Row] = {}
+    for row in rows:
+        change = _change(row, known)
+        if change.old in crosswalk:
+            raise row.mistake("old", f"{change.old} is in {CROSSWALK} too; keep one of them")
+        if (change.old, change.new) in changes:
+            raise row.mistake("new", f"{change.old} to {change.new} is there twice")
+        if change.old in first and first[change.old].text("from") != change.since:
+            raise row.mistake(
+                "from", f"{change.old} ends on {first[change.old].text('from')} in row {first[change.old].number}"
+            )
+        changes[change.old, change.new] = change
+        first.setdefault(change.old, row)
+    for row, change in zip(rows, changes.values(), strict=True):
+        _check_new(row, change, known, first)
+    try:
+        found = resolved(list(changes.values()))
+    except Unsound as error:
+        raise first[error.old].mistake("old", str(error)) from error
+    for old, parts in found.items():
+        if len({known[part.new].level for part in parts}) > 1:
+            raise first[old].mistake("new", f"successors of {old} are of different levels")
+    return found
+
+
+def _change(row: Row, known: Mapping[str, Area]) -> Change:
+    old, share, since = row.needed("old"), row.decimal("share", 0, 1), row.needed("from")
+    if old in known:
+        raise row.mistake("old", f"{old} is an area of today")
+    if not share:
+        raise row.mistake("share", "is not above 0")
+    try:
+        dt.date.fromisoformat(since)
+    except ValueError as error:
+        raise row.mistake("from", f"{since!r} is not a date such as 2022-05-05") from error
+    return Change(old=old, new=row.needed("new"), share=share, since=since)
+
+
+def _check_new(row: Row, change: Change, known: Mapping[str, Area], first: Mapping[str, Row]) -> None:
+    if change.new in known:
+        return
+    if change.new not in first:
+        raise row.mistake("new", f"{change.new} is neither an area of {AREAS} nor an old code of this file")
+    if first[change.new].text("from") < change.since:
+        raise row.mistake("new", f"{change.new} ended on {first[change.new].text('from')}, before {change.since}")

@@ -14,7 +14,7 @@ from support.enriching import enriched
 
 from consumers.archive.blocks import month
 from consumers.archive.keeper import TOPICS, Keeper
-from consumers.archive.questions import Archive, Question
+from consumers.archive.questions import WEEK, Archive, Question
 from consumers.archive.rows import WITHHELD
 from consumers.loop import Place, Record
 from schemas.errors import UsageError
@@ -145,3 +145,29 @@ def test_an_area_of_either_level_a_group_and_a_period_can_be_asked_for(tmp_path:
 def test_an_archive_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="firebreak archive"):
         Archive(tmp_path)
+
+
+@pytest.mark.parametrize("settle", [0, 2 * DAY])
+def test_weeks_of_sources_are_the_counts_as_known_so_long_after_each_week(
+    tmp_path: Path, log: list[Record], settle: int
+) -> None:
+    kept(tmp_path, log, None)
+    asked = Archive(tmp_path)
+    hours = list(asked.hours(4_000_000_000_000))
+    until = max(hour.at for hour in hours) // DAY * DAY - DAY
+    areas = {area.code for area in load(str(toytown.write_pack(tmp_path / "town"))).areas if not area.parent}
+
+    rows = list(asked.weeks_of_sources(until, 5, settle))
+
+    assert {row.week for row in rows} == {-5, -4, -3, -2, -1}
+    assert {row.area for row in rows} <= areas
+    for week in range(-5, 0):
+        end = until + (week + 1) * WEEK
+        for area in sorted(areas):
+            question = Question(known_at=end + settle, area=area, begin=end - WEEK, until=end)
+            told = {each.group: each.incidents for each in asked.counts(question) if each.incidents}
+            found: dict[str, int] = {}
+            for row in rows:
+                if (row.week, row.area) == (week, area):
+                    found[row.group] = found.get(row.group, 0) + row.incidents
+            assert {group: count for group, count in found.items() if count} == told
