@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from schemas.errors import UsageError
 from streams.core.geography import Area, Region
 from streams.core.taxonomy import Taxonomy
-from streams.regions import calendar, neighbours
+from streams.regions import calendar, deprivation, neighbours
 from streams.regions.boundaries import Warn, read_boundaries
 from streams.regions.manifest import FILE as MANIFEST
 from streams.regions.manifest import Manifest, read_manifest
@@ -66,6 +66,7 @@ def load(name_or_dir: str | Path, warn: Warn | None = None) -> Region:
     boundaries = {} if file is None else read_boundaries(file, points, tell)
     areas = tuple(_placed(area, boundaries.get(area.code)) for area in areas)
     known = {area.code: area for area in areas}
+    bands, told_by = deprivation.read_deprivation(_rows(folder, deprivation.FILE, deprivation.COLUMNS), known)
     return Region(
         name=manifest.name,
         zone=manifest.zone,
@@ -80,6 +81,8 @@ def load(name_or_dir: str | Path, warn: Warn | None = None) -> Region:
         taxonomy=Taxonomy(read_schemes(folder, manifest.groups), manifest.groups),
         boundaries=boundaries,
         crosswalk=_crosswalk(_rows(folder, CROSSWALK, ("from_code", "to_code")), known),
+        deprivation=bands,
+        deprivation_source=told_by,
     )
 
 
