@@ -128,7 +128,7 @@ def test_the_smallest_pack_is_two_files(tmp_path: Path) -> None:
     [
         (DEPRIVATION, {"B1": 1, "B2": 3}),
         (DEPRIVATION.replace("rank", "score"), {"B1": 3, "B2": 1}),
-        (DEPRIVATION.replace("rank", "band").replace("10", "4").replace("20", "4"), {"B1": 4, "B2": 4}),
+        (DEPRIVATION.replace("rank", "band").replace(",10,", ",4,").replace(",20,", ",4,"), {"B1": 4, "B2": 4}),
     ],
 )
 def test_ranks_begin_with_the_most_deprived_and_scores_end_with_it(
