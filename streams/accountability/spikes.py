@@ -63,7 +63,9 @@ def read_scores(path: Path, groups: Iterable[str]) -> Scores:
     return Scores(areas=areas, first=first, of=found)
 
 
-def spikes(cases: Iterable[Case], hours: Hours, scores: Scores | None, level: str, areas: tuple[str, ...]) -> list[Spike]:
+def spikes(
+    cases: Iterable[Case], hours: Hours, scores: Scores | None, level: str, areas: tuple[str, ...]
+) -> list[Spike]:
     """
     Alerts of a level with an action, and beside them alerts without one and spikes without an alert.
 

@@ -42,7 +42,9 @@ def read_deprivation(rows: Sequence[Row], areas: Mapping[str, Area]) -> tuple[di
 def _measure(row: Row) -> str:
     given = [name for name in MEASURES if row.text(name)]
     if len(given) != 1:
-        raise row.mistake(given[1] if given else "band", f"one of {', '.join(MEASURES)} is needed, the same in all rows")
+        raise row.mistake(
+            given[1] if given else "band", f"one of {', '.join(MEASURES)} is needed, the same in all rows"
+        )
     return given[0]
 
 

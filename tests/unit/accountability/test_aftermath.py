@@ -70,7 +70,9 @@ def test_before_and_after_shows_an_effect_in_worlds_without_any() -> None:
 def height(spike: Spike) -> float:
     """Count of the week of the spike, from its score."""
     usual = spike.expected / WEEKS
-    return min((n for n in range(200) if n > usual), key=lambda n: abs(n * math.log(n / usual) - n + usual - spike.score))
+    return min(
+        (n for n in range(200) if n > usual), key=lambda n: abs(n * math.log(n / usual) - n + usual - spike.score)
+    )
 
 
 def test_too_few_are_not_compared_and_the_fall_is_said_all_the_same() -> None:
