@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special, stats
 
 RESIDENTS = 10_000
@@ -150,14 +151,17 @@ def goes_with(
     pairs = np.array([(alerts.get(area, 0), number) for area, number in sorted(activity.items())], float)
     if np.ptp(pairs, axis=0).min() == 0:
         return Going(None, None, "not enough history: all areas are alike")
-    drawn = pairs[random.integers(0, len(pairs), (DRAWS, len(pairs)))]
-    ranks = stats.rankdata(drawn, axis=1)
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    spread = np.sqrt((ranks**2).sum(axis=1).prod(axis=1))
-    found = ranks.prod(axis=2).sum(axis=1)[spread > 0] / spread[spread > 0]
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    own = stats.rankdata(pairs, axis=0)
-    return Going(float(np.corrcoef(own.T)[0, 1]), Interval(float(low), float(high)))
+    drawn = _rank_correlations(pairs[random.integers(0, len(pairs), (DRAWS, len(pairs)))])
+    limits = Interval(*(float(np.quantile(drawn, at)) for at in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)))
+    return Going(float(_rank_correlations(pairs[np.newaxis])[0]), limits)
+
+
+def _rank_correlations(pairs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Spearman's of [draws, areas, 2]; draws in which one side does not vary are left out."""
+    ranks = stats.rankdata(pairs, axis=1)
+    apart = np.asarray(ranks - ranks.mean(axis=1, keepdims=True), np.float64)
+    spread = np.sqrt((apart**2).sum(axis=1).prod(axis=1))
+    return np.asarray(apart.prod(axis=2).sum(axis=1)[spread > 0] / spread[spread > 0], np.float64)
 
 
 def quantiles(values: Sequence[float]) -> tuple[float, float, float]:

@@ -1,9 +1,9 @@
 """
 What followed alerts that were acted on, beside similar spikes that were not. Pure.
 
-A spike is picked because it was high, so the weeks after it are lower whatever is done (regression to the mean: Barnett,
-van der Pols and Dobson, International Journal of Epidemiology 34, 2005). A fall from before to after says nothing, then;
-only what followed similar spikes does. Similar is of the same group, in the same band of score and of expected rate.
+A spike is picked because it was high, so the weeks after it are lower whatever is done (regression to the mean:
+Barnett, van der Pols and Dobson, International Journal of Epidemiology 34, 2005). A fall from before to after says
+nothing, then; only what followed similar spikes does: of one group, one band of score and one of expected rate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from dataclasses import dataclass
 
 from schemas.equity import Interval
 
-FALL = "A fall after a spike is expected without any action: what counts is whether it fell more than after similar spikes."
+FALL = (
+    "A fall after a spike is expected without any action: "
+    "what counts is whether it fell more than after similar spikes."
+)
 FEW = 10
 """Matched spikes on either side below which nothing is compared."""
 FEW_INCIDENTS = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,20 +81,29 @@ def spikes(
         alerted[case.area, case.group].append(at)
         acted = case.action not in NO_ACTION
         found += _spike(hours, level, case.group, place[case.area], case.area, at, case.score, acted)
-    if scores is not None:
-        for group, table in scores.of.items():
-            if (level, group) not in hours.counts:
-                continue
-            for area, row in zip(scores.areas, table, strict=True):
-                for at in heights(row, [each - scores.first for each in alerted[area, group]]):
-                    if area in place:
-                        told = scores.first + at, float(row[at])
-                        found += _spike(hours, level, group, place[area], area, *told, acted=False)
-    return found
+    return found if scores is None else [*found, *_unalerted(scores, hours, level, place, alerted)]
+
+
+def _unalerted(
+    scores: Scores,
+    hours: Hours,
+    level: str,
+    place: Mapping[str, int],
+    alerted: Mapping[tuple[str, str], Sequence[int]],
+) -> Iterator[Spike]:
+    for group, table in scores.of.items():
+        if (level, group) not in hours.counts:
+            continue
+        for area, row in zip(scores.areas, table, strict=True):
+            if area in place:
+                known = [each - scores.first for each in alerted.get((area, group), ())]
+                for at in heights(row, known):
+                    score = float(row[at])
+                    yield from _spike(hours, level, group, place[area], area, scores.first + at, score, acted=False)
 
 
 def heights(scores: npt.NDArray[np.float32], alerted: Iterable[int]) -> Iterator[int]:
-    """Hours at which a row of scores is at its height, highest first, :data:`WEEKS` apart from each other and alerts."""
+    """Hours at which a row of scores is at its height, highest first, :data:`WEEKS` from each other and from alerts."""
     left = np.where(scores >= LEAST_SCORE, scores, -np.inf)
     apart = WEEKS * WEEK + GAP
     for at in alerted:

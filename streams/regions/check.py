@@ -65,7 +65,8 @@ class Report:
         yield f"budget: {region.budget.alerts_per_week:g} alerts a week{own}"
         yield f"calendar: {_calendar(region.occasions)}"
         yield f"crosswalk: {len(region.crosswalk)} codes of other geographies"
-        yield f"deprivation: {f'{len(region.deprivation)} areas, {region.deprivation_source}' if region.deprivation else 'none'}"
+        known = f"{len(region.deprivation)} areas, {region.deprivation_source}" if region.deprivation else "none"
+        yield f"deprivation: {known}"
         yield "schemes: " + ", ".join(f"{name} ({codes})" for name, codes in self.schemes.items())
         yield from (f"warning: {warning}" for warning in self.warnings)
         count = len(self.warnings)

@@ -24,7 +24,6 @@ from streams.core.geography import Locator, Occasion, Place
 from streams.core.taxonomy import Meaning, Unknown
 from streams.regions.loader import built_in, load
 
-
 DEPRIVATION = """\
 area,rank,source,vintage
 B1,10,Index,2025
