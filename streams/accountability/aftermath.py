@@ -134,9 +134,18 @@ def _scale(pairs: Sequence[Pair]) -> float:
 
 
 def _residuals(side: Sequence[Spike]) -> Iterator[tuple[str, float]]:
-    rate = _after(side) / _expected(side)
+    """
+    By area: what a spike has more than its side's rate, as large as it would be about the true rate.
+
+    HC2 of MacKinnon and White, Journal of Econometrics 29 (1985): a spike pulls the rate to itself by its share.
+    """
+    total = _expected(side)
+    rate = _after(side) / total
     for spike in side:
-        yield spike.area, spike.after - rate * spike.expected
+        share = max(spike.expected, 0.01) / total
+        # one alone is its own rate, and scatters at least as a Poisson count does
+        alone = math.sqrt(spike.after)
+        yield spike.area, (spike.after - rate * spike.expected) / math.sqrt(1 - share) if share < 1 else alone
 
 
 def _weights(acted: Sequence[Spike], similar: Sequence[Spike]) -> tuple[float, float]:

@@ -113,3 +113,17 @@ def test_a_file_that_holds_no_scores_is_told_in_one_line(tmp_path: Path) -> None
     file.write_bytes(b"nonsense")
     with pytest.raises(UsageError, match=r"^scores\.npz: no scores"):
         read_scores(file, ["robbery"])
+
+
+def test_scores_are_read_by_group_or_as_those_of_the_only_one(tmp_path: Path) -> None:
+    table = np.ones((2, 5), dtype=np.float32)
+    file = tmp_path / "scores.npz"
+    np.savez_compressed(file, areas=np.array(["A", "B"]), start=np.array("1970-01-02T00:00:00Z"), score=table)
+    read = read_scores(file, ["robbery"])
+    assert (read.areas, read.first, list(read.of)) == (("A", "B"), 24, ["robbery"])
+    with pytest.raises(UsageError, match="a single group, but 2 groups"):
+        read_scores(file, ["robbery", "shooting"])
+    np.savez_compressed(
+        file, areas=np.array(["A", "B"]), start=np.array("1970-01-02T00:00:00Z"), score=table, score_robbery=2 * table
+    )
+    assert read_scores(file, ["robbery", "shooting"]).of["robbery"].sum() == 20
