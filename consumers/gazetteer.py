@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import gzip
 import tomllib
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from schemas.equity import fifths
 from schemas.errors import UsageError
 from schemas.events import Millis
 
@@ -20,12 +23,21 @@ UTC = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """Of one region: its zone, its levels from coarse to fine, names and parents of its areas by code."""
+    """
+    Of one region: its zone, its levels from coarse to fine, names and parents of its areas by code.
+
+    ``coarse`` are the areas of the first level; ``residents`` and ``bands`` (of deprivation) are of areas of which they
+    are known, ``told_by`` is where the bands come from.
+    """
 
     zone: ZoneInfo
     levels: tuple[str, ...]
     names: Mapping[str, str]
     parents: Mapping[str, str]
+    coarse: tuple[str, ...] = ()
+    residents: Mapping[str, int] = field(default_factory=dict)
+    bands: Mapping[str, int] = field(default_factory=dict)
+    told_by: str = ""
 
 
 class Gazetteer:
@@ -84,15 +96,44 @@ def _read(pack: str) -> tuple[str, Words]:
         told = tomllib.loads((folder / "region.toml").read_text("utf-8"))
         with (folder / "areas.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
+        bands, told_by = _bands(folder, {row["code"]: row["level"] for row in rows})
         words = Words(
             zone=ZoneInfo(told["zone"]),
             levels=tuple(told["levels"]),
             names={row["code"]: row["name"] for row in rows},
             parents={row["code"]: row["parent"] for row in rows},
+            coarse=tuple(sorted(row["code"] for row in rows if row["level"] == told["levels"][0])),
+            residents={row["code"]: int(row["population"]) for row in rows if row.get("population")},
+            bands=bands,
+            told_by=told_by,
         )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, StopIteration, zlib.error, EOFError) as error:
         raise UsageError(f"region {pack} can't be read: `firebreak region check {pack}` says why") from error
     return str(told["name"]), words
+
+
+def _bands(folder: Path, levels: Mapping[str, str]) -> tuple[dict[str, int], str]:
+    """Bands of deprivation by area, and where they come from; nothing where the pack has none."""
+    file = folder / "deprivation.csv"
+    if (folder / "deprivation.csv.gz").is_file():
+        text = gzip.decompress((folder / "deprivation.csv.gz").read_bytes()).decode("utf-8-sig")
+    elif file.is_file():
+        text = file.read_text("utf-8-sig")
+    else:
+        return {}, ""
+    rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
+    if not rows:
+        return {}, ""
+    measure = next(name for name in ("band", "rank", "score") if rows[0].get(name))
+    numbers = {row["area"]: float(row[measure]) for row in rows}
+    told_by = f"{rows[0]['source']}, {rows[0]['vintage']}"
+    if measure == "band":
+        return {area: int(number) for area, number in numbers.items()}, told_by
+    sign = -1 if measure == "score" else 1
+    found: dict[str, int] = {}
+    for level in {levels[area] for area in numbers}:
+        found |= fifths({area: sign * number for area, number in numbers.items() if levels[area] == level})
+    return found, told_by
 
 
 def folder_of(pack: str) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from consumers.console import pictures, views
+from consumers.console import equity, pictures, views
 from consumers.console.access.people import SILENCE_OF_SUPERVISORS, Role
 from consumers.console.site import PERSON, Site
 from consumers.console.state import OPEN
@@ -43,6 +43,7 @@ class Pages:
             web.get("/handover", self.handover),
             web.get("/silences", self.silences),
             web.get("/quality", self.quality),
+            web.get("/equity", self.equity),
             web.get("/notifications", self.notifications),
             web.get("/history", self.history),
             web.get("/history.csv", self.history_csv),
@@ -215,6 +216,14 @@ class Pages:
             grey=sorted(grey, key=lambda each: (each.level, each.area, each.group))[:200],
             thin=len(thin),
         )
+
+    async def equity(self, request: web.Request) -> web.Response:
+        """Where alerts fall, and what feeds back."""
+        site, eyes = self._site, self._site.eyes(request)
+        alerts, feed = views.history(site.world, eyes, views.Wanted()), list(site.world.feed.values())
+        regions = site.gazetteer.regions.items()
+        boards = [equity.board(region, words, alerts, feed) for region, words in regions]
+        return site.page(request, "equity.html", boards=boards, made=equity.made(feed))
 
     async def notifications(self, request: web.Request) -> web.Response:
         """Whether people can be told."""

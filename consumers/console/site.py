@@ -31,6 +31,7 @@ MENU = (
     ("/handover", "Handover"),
     ("/silences", "Silences"),
     ("/quality", "Data quality"),
+    ("/equity", "Equity"),
     ("/notifications", "Notifications"),
     ("/history", "History"),
     ("/review", "Review"),

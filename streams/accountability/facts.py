@@ -12,8 +12,11 @@ import numpy as np
 
 from schemas.catalogue import Catalogue, TopicSpec
 from schemas.disclosure import Table, protected
-from schemas.errors import UsageError
-from schemas.events import Tense
+from schemas.equity import AreaLoad, BandLoad, Going, by_band, goes_with
+from schemas.errors import Malformed, UsageError
+from schemas.events import AlertEvent, AlertKind, Tense
+from schemas.jsonform import alert_event_from_json
+from streams.accountability.equity import Activity
 from streams.backtest.hours import Hours
 from streams.core.geography import Region
 from streams.core.taxonomy import CATEGORIES
@@ -52,6 +55,9 @@ class Facts:
     loads: tuple[AlertLoad, ...] | None
     outcomes: Mapping[str, int] | None
     backtest: Mapping[str, object] | None
+    bands: tuple[BandLoad, ...] = ()
+    going: Going | None = None
+    """How alerts go with the police's own activity; None without alerts."""
 
     @property
     def protected(self) -> tuple[str, ...]:
@@ -70,7 +76,14 @@ class Facts:
 FEW = 5
 
 
-def gathered(region: Region, organisation: str, contact: str, alerts: Path | None, backtest: Path | None) -> Facts:
+def gathered(
+    region: Region,
+    organisation: str,
+    contact: str,
+    alerts: Path | None,
+    backtest: Path | None,
+    activity: Activity | None = None,
+) -> Facts:
     """
     The facts, from the region pack, the catalogue of topics and files of results.
 
@@ -81,16 +94,34 @@ def gathered(region: Region, organisation: str, contact: str, alerts: Path | Non
 
     """
     opened, outcomes = (None, None) if alerts is None else _alerts(alerts)
+    loads = None if opened is None else tuple(_loads(region, opened))
     return Facts(
         region=region,
         topics=tuple(Catalogue.load().values()),
         organisation=organisation,
         contact=contact,
         categories=tuple(each.label for each in CATEGORIES.values() if each.violent),
-        loads=None if opened is None else tuple(_loads(region, opened)),
+        loads=loads,
         outcomes=outcomes,
         backtest=None if backtest is None else _report(backtest),
+        bands=tuple(by_band(_banded(region, loads or ()))) if region.deprivation else (),
+        going=None if loads is None else _going(loads, activity),
     )
+
+
+def _banded(region: Region, loads: Iterable[AlertLoad]) -> Iterable[AreaLoad]:
+    for each in loads:
+        band = region.deprivation.get(each.area)
+        yield AreaLoad(area=each.area, alerts=each.alerts, residents=each.residents, band=band)
+
+
+def _going(loads: Iterable[AlertLoad], activity: Activity | None) -> Going:
+    by_area, months = (activity.by_area, len(activity.months)) if activity else ({}, 0)
+    return goes_with({each.area: each.alerts for each in loads}, by_area, months, np.random.default_rng(SEED))
+
+
+SEED = 1
+"""Of the draws for an interval: the same files give the same page."""
 
 
 def _loads(region: Region, opened: Counter[str]) -> Iterable[AlertLoad]:
@@ -103,19 +134,33 @@ def _loads(region: Region, opened: Counter[str]) -> Iterable[AlertLoad]:
             yield AlertLoad(area=area.code, name=area.name, alerts=coarse[area.code], residents=area.population)
 
 
+def read_events(path: Path) -> list[AlertEvent]:
+    """
+    Read events of alerts as JSON lines.
+
+    Raises
+    ------
+    UsageError
+        A line is none.
+
+    """
+    found: list[AlertEvent] = []
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        if line.strip():
+            try:
+                found.append(alert_event_from_json(json.loads(line)))
+            except (Malformed, ValueError, TypeError, AttributeError) as wrong:
+                told = " ".join(str(wrong).split())
+                raise UsageError(f"{path.name}, line {number}: no alert event ({told})") from wrong
+    return found
+
+
 def _alerts(path: Path) -> tuple[Counter[str], Counter[str]]:
     opened, outcomes = Counter[str](), Counter[str]()
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            event = json.loads(line)
-            opened[str(event["area"])] += event["kind"] == "OPENED" and event.get("tense") != Tense.INJECTION
-            if event["kind"] == "CLOSED":
-                outcomes[str(event["outcome"])] += 1
-        except (ValueError, KeyError, TypeError) as wrong:
-            raise UsageError(f"{path.name}, line {number}: no alert event ({wrong!r})") from wrong
-    return +opened, outcomes
+    for event in read_events(path):
+        opened[event.area] += event.kind == AlertKind.OPENED and event.tense != Tense.INJECTION
+        outcomes[event.outcome] += event.kind == AlertKind.CLOSED and event.tense != Tense.INJECTION
+    return +opened, +outcomes
 
 
 def _report(path: Path) -> Mapping[str, object]:

@@ -91,6 +91,9 @@ class Region:
     boundaries: Mapping[str, BaseGeometry] = field(default_factory=dict)
     crosswalk: Mapping[str, str] = field(default_factory=dict)
     succession: Succession = field(default_factory=dict)
+    deprivation: Mapping[str, int] = field(default_factory=dict)
+    """Bands by area, 1 the most deprived fifth; empty where not known."""
+    deprivation_source: str = ""
 
     @property
     def partition_level(self) -> str:

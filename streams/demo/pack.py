@@ -2,7 +2,8 @@
 The region of a demonstration: the London pack without its wards.
 
 Notifications of the made-up London carry positions, the pack has polygons of boroughs only, and an alert budget that is
-shared with six hundred wards which never count anything would be wasted on them.
+shared with six hundred wards which never count anything would be wasted on them. Its bands of deprivation are made up,
+dealt to the boroughs in the order of their codes: the board of equity has something to show, and none of it is true.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import json
 import shutil
 from pathlib import Path
 
+from schemas.equity import BANDS
 from streams.core.geography import Region
+from streams.regions import deprivation
 from streams.regions.loader import AREAS, BOUNDARIES, load, pack_folder
 from streams.regions.manifest import FILE as MANIFEST
 from streams.regions.tables import read_rows, write_rows
@@ -22,6 +25,8 @@ _CALENDAR = "calendar.csv"
 _NEIGHBOURS = "neighbours.csv"
 _AREA_COLUMNS = ("code", "name", "level", "parent", "longitude", "latitude", "population", "vintage")
 _NEIGHBOUR_COLUMNS = ("area", "neighbour", "rank")
+_MADE_UP = ("made up for the demonstration", "none")
+"""Source and vintage of the bands of deprivation."""
 
 
 def write_pack(folder: Path) -> Region:
@@ -37,6 +42,11 @@ def write_pack(folder: Path) -> Region:
     )
     for name in (BOUNDARIES, _CALENDAR):
         shutil.copyfile(source / name, folder / name)
+    write_rows(
+        folder / deprivation.FILE,
+        ("area", "band", "source", "vintage"),
+        ([code, 1 + number % BANDS, *_MADE_UP] for number, code in enumerate(sorted(boroughs))),
+    )
     (folder / MANIFEST).write_text(_manifest(london), encoding="utf-8")
     return load(folder)
 

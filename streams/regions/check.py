@@ -68,6 +68,8 @@ class Report:
         if region.succession:
             split = sum(len(parts) > 1 for parts in region.succession.values())
             yield f"vintages: {len(region.succession)} codes that are no more, {split} of them split"
+        known = f"{len(region.deprivation)} areas, {region.deprivation_source}" if region.deprivation else "none"
+        yield f"deprivation: {known}"
         yield "schemes: " + ", ".join(f"{name} ({codes})" for name, codes in self.schemes.items())
         yield from (f"warning: {warning}" for warning in self.warnings)
         count = len(self.warnings)

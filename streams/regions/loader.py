@@ -13,7 +13,7 @@ from schemas.errors import UsageError
 from streams.core.geography import Area, Region
 from streams.core.taxonomy import Taxonomy
 from streams.core.vintages import Change, Succession, Unsound, resolved
-from streams.regions import calendar, neighbours
+from streams.regions import calendar, deprivation, neighbours
 from streams.regions.boundaries import Warn, read_boundaries
 from streams.regions.manifest import FILE as MANIFEST
 from streams.regions.manifest import Manifest, read_manifest
@@ -71,6 +71,7 @@ def load(name_or_dir: str | Path, warn: Warn | None = None) -> Region:
     areas = tuple(_placed(area, boundaries.get(area.code)) for area in areas)
     known = {area.code: area for area in areas}
     crosswalk = _crosswalk(_rows(folder, CROSSWALK, ("from_code", "to_code")), known)
+    bands, told_by = deprivation.read_deprivation(_rows(folder, deprivation.FILE, deprivation.COLUMNS), known)
     return Region(
         name=manifest.name,
         zone=manifest.zone,
@@ -86,6 +87,8 @@ def load(name_or_dir: str | Path, warn: Warn | None = None) -> Region:
         boundaries=boundaries,
         crosswalk=crosswalk,
         succession=_succession(_rows(folder, VINTAGES, VINTAGE_COLUMNS), known, crosswalk),
+        deprivation=bands,
+        deprivation_source=told_by,
     )
 
 

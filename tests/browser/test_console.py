@@ -33,6 +33,7 @@ PAGES = {
     "silences": "/silences",
     "silence-preview": f"/silences?preview=1&region=london&area={KILLED[0]}",
     "quality": "/quality",
+    "equity": "/equity",
     "notifications": "/notifications",
     "history": "/history",
     "review": "/review",

@@ -71,7 +71,7 @@ def write_pack(folder: Path, **changes: str | bytes | None) -> Path:
     """
     The pack, with some of its files changed: ``areas="..."`` replaces areas.csv, None leaves a file out.
 
-    Keys are ``manifest, areas, boundaries, neighbours, calendar, crosswalk, scheme``.
+    Keys are ``manifest, areas, boundaries, neighbours, calendar, crosswalk, deprivation, scheme``.
     """
     files: dict[str, str | bytes | None] = {
         "manifest": MANIFEST,

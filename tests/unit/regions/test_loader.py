@@ -24,6 +24,12 @@ from streams.core.geography import Locator, Occasion, Place
 from streams.core.taxonomy import Meaning, Unknown
 from streams.regions.loader import built_in, load
 
+DEPRIVATION = """\
+area,rank,source,vintage
+B1,10,Index,2025
+B2,20,Index,2025
+"""
+
 
 def millis(year: int, month: int, day: int, hour: int, minute: int = 0) -> int:
     """A UTC instant."""
@@ -114,6 +120,21 @@ def test_the_smallest_pack_is_two_files(tmp_path: Path) -> None:
     assert region.neighbour_indexes("beat") == ((),)
     assert region.occasions == ()
     assert Locator(region).locate_code("north") == Place("NORTH", "", "")
+
+
+@pytest.mark.parametrize(
+    ("table", "bands"),
+    [
+        (DEPRIVATION, {"B1": 1, "B2": 3}),
+        (DEPRIVATION.replace("rank", "score"), {"B1": 3, "B2": 1}),
+        (DEPRIVATION.replace("rank", "band").replace(",10,", ",4,").replace(",20,", ",4,"), {"B1": 4, "B2": 4}),
+    ],
+)
+def test_ranks_begin_with_the_most_deprived_and_scores_end_with_it(
+    tmp_path: Path, table: str, bands: dict[str, int]
+) -> None:
+    region = load(write_pack(tmp_path, deprivation=table))
+    assert (region.deprivation, region.deprivation_source) == (bands, "Index, 2025")
 
 
 def test_an_area_without_a_position_takes_the_centre_of_its_polygon(tmp_path: Path) -> None:
@@ -293,6 +314,34 @@ MISTAKES: dict[str, tuple[dict[str, str | bytes | None], str]] = {
     "crosswalk-twice": (
         {"crosswalk": "from_code,to_code\nL,W1\nL,W2\n"},
         "crosswalk.csv, row 3, column from_code: L is there",
+    ),
+    "deprivation-area": (
+        {"deprivation": DEPRIVATION.replace("B1", "B9")},
+        "deprivation.csv, row 2, column area: B9 is no area",
+    ),
+    "deprivation-twice": (
+        {"deprivation": DEPRIVATION.replace("B2", "B1")},
+        "deprivation.csv, row 3, column area: B1 is there twice",
+    ),
+    "deprivation-missing": (
+        {"deprivation": DEPRIVATION.replace("B2,20,Index,2025\n", "")},
+        "deprivation.csv: B2 is missing; all areas of level borough",
+    ),
+    "deprivation-none": (
+        {"deprivation": DEPRIVATION.replace("10", "")},
+        "deprivation.csv, row 2, column band: one of band, rank, score is needed",
+    ),
+    "deprivation-band": (
+        {"deprivation": DEPRIVATION.replace("rank", "band")},
+        "deprivation.csv, row 2, column band: 10 is not between 1 and 5",
+    ),
+    "deprivation-sources": (
+        {"deprivation": DEPRIVATION.replace("20,Index", "20,Survey")},
+        "deprivation.csv, row 3, column source: one file has one source",
+    ),
+    "deprivation-vintage": (
+        {"deprivation": DEPRIVATION.replace("10,Index,2025", "10,Index,")},
+        "deprivation.csv, row 2, column vintage: is empty",
     ),
     "scheme-twice": (
         {"scheme": SCHEME + "CAD,rob,other,,\n"},
