@@ -99,7 +99,7 @@ subscribe: $(STAMP) ## the subscriber's samples against a real Kafka, and schema
 	$(BIN)/pytest tests/integration/test_subscribe.py tests/integration/test_registry.py
 
 .PHONY: faults-table
-faults-table: $(STAMP) ## the figures of faults.jsonl into docs/reliability.md
+faults-table: $(STAMP) ## the figures of faults.jsonl into docs/reliability.md and README.md
 	PYTHONPATH=.:tests $(BIN)/python -m support.faults.table faults.jsonl
 
 .PHONY: platform

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
+from schemas.errors import UsageError
 from streams.core.detection import level as levels
 from streams.core.detection.background import background_share, noise_columns
 from streams.core.detection.baseline import Baseline
@@ -41,6 +43,8 @@ class Learner:
         self.unit = unit
         settings = unit.settings
         areas = len(unit.areas)
+        # rows name areas by their place in the list
+        self._areas = float(crc32("\n".join(unit.areas).encode()) >> 8)
         self._local = LocalTime(unit.zone, unit.day_starts)
         self._calendar = Calendar(unit.periods, areas, settings.calendar_prior)
         self._baseline = Baseline(areas, self._calendar, self._local, settings)
@@ -333,6 +337,7 @@ class Learner:
     def _state(self) -> dict[str, Floats]:
         """Everything learnt, by name."""
         return {
+            "unit/areas": np.array([self._areas]),
             "unit/days": np.array([float(self._first_day), float(self._day)]),
             "unit/complete": self._complete,
             "unit/exposure": np.array(self._exposure),
@@ -347,7 +352,15 @@ class Learner:
         }
 
     def restore(self, rows: Iterable[Row]) -> None:
-        """Become the model whose ``dirty`` rows these are, to the bit; of several rows of a key, the last counts."""
+        """
+        Become the model whose ``dirty`` rows these are, to the bit; of several rows of a key, the last counts.
+
+        Raises
+        ------
+        UsageError
+            They are of other areas.
+
+        """
         arrays = unpacked(dict(rows).items())
         state = {name: array for name, array in arrays.items() if not name.startswith(("counts/", "expected/"))}
         if state:
@@ -362,6 +375,11 @@ class Learner:
         self._turned.clear()
 
     def _load(self, state: dict[str, Floats]) -> None:
+        if "unit/areas" in state and float(state["unit/areas"][0]) != self._areas:
+            raise UsageError(
+                f"what was learnt of {self.unit.key} is of other areas than the region pack has now: "
+                "go back to that pack, or divide the topics anew (docs/procedures.md)"
+            )
         self._first_day, self._day = (int(day) for day in state["unit/days"])
         self._complete = state["unit/complete"].copy()
         self._exposure = [row.copy() for row in state["unit/exposure"]]

@@ -1,4 +1,4 @@
-"""``make faults-table``: the figures of ``faults.jsonl`` as the table of ``docs/reliability.md``."""
+"""``make faults-table``: the figures of ``faults.jsonl`` as the table of ``docs/reliability.md`` and the README."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).parents[3] / "docs" / "reliability.md"
+ROOT = Path(__file__).parents[3]
+PAGES = (ROOT / "docs" / "reliability.md", ROOT / "README.md")
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->"
 HEAD = """\
 | fault | runs | passed | lost | doubled | repeats | longest silence, s | most memory of a worker, MB |
@@ -35,12 +36,13 @@ def _row(fault: str, runs: list[Mapping[str, Any]]) -> str:
 
 
 def main(file: Path) -> None:
-    """Put the table into the page."""
+    """Put the table into the pages."""
     lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(lines)}\n{END}{after}", "utf-8")
+    for each in PAGES:
+        page = each.read_text("utf-8")
+        before, _, rest = page.partition(BEGIN)
+        _, _, after = rest.partition(END)
+        each.write_text(f"{before}{BEGIN}\n{table(lines)}\n{END}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """What a unit learns and says: levels, rhythms, spikes left out, late counts, completeness, reasons to stay grey."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from unit.detection.battery import START
 
+from schemas.errors import UsageError
 from streams.core.detection.calendar import Period
 from streams.core.detection.localtime import HOUR_MS
 from streams.core.detection.settings import Settings
@@ -266,3 +269,16 @@ def test_without_its_newest_incident_an_area_scores_what_it_would_have() -> None
     model.record(1, now - HOUR_MS, int(counts[1, -1]) - 1)
 
     assert model.score(now).score[1] == pytest.approx(why.score_without_newest)
+
+
+def test_what_was_learnt_of_other_areas_is_refused() -> None:
+    model, _ = fed(poisson(0.2, 30))
+    rows = model.dirty()
+    same, other = UnitModel(model.unit, START * HOUR_MS), UnitModel(unit(5), START * HOUR_MS)
+    renamed = UnitModel(replace(model.unit, areas=("W0", "W1", "W2", "X3")), START * HOUR_MS)
+
+    same.restore(rows)
+
+    for each in (other, renamed):
+        with pytest.raises(UsageError, match=r"town\|ward\|knife is of other areas .*docs/procedures"):
+            each.restore(rows)
