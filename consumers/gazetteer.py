@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from schemas.equity import fifths
+from schemas.equity import MEASURES, bands_of
 from schemas.errors import UsageError
 from schemas.events import Millis
 
@@ -124,15 +124,12 @@ def _bands(folder: Path, levels: Mapping[str, str]) -> tuple[dict[str, int], str
     rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
     if not rows:
         return {}, ""
-    measure = next(name for name in ("band", "rank", "score") if rows[0].get(name))
+    measure = next(name for name in MEASURES if rows[0].get(name))
     numbers = {row["area"]: float(row[measure]) for row in rows}
     told_by = f"{rows[0]['source']}, {rows[0]['vintage']}"
-    if measure == "band":
-        return {area: int(number) for area, number in numbers.items()}, told_by
-    sign = -1 if measure == "score" else 1
     found: dict[str, int] = {}
     for level in {levels[area] for area in numbers}:
-        found |= fifths({area: sign * number for area, number in numbers.items() if levels[area] == level})
+        found |= bands_of(measure, {area: number for area, number in numbers.items() if levels[area] == level})
     return found, told_by
 
 

@@ -68,6 +68,23 @@ def fifths(order: Mapping[str, float]) -> dict[str, int]:
     return {code: 1 + BANDS * ranked.index(number) // len(ranked) for code, number in order.items()}
 
 
+MEASURES = ("band", "rank", "score")
+"""What a table of deprivation may tell: bands, ranks (1 the most deprived), scores (more is more deprived)."""
+
+
+def bands_of(measure: str, numbers: Mapping[str, float]) -> dict[str, int]:
+    """
+    Bands of the areas of one level, by what the table tells of them.
+
+    >>> bands_of("score", {"a": 61.5, "b": 3.2})
+    {'a': 1, 'b': 3}
+    """
+    if measure == "band":
+        return {area: int(number) for area, number in numbers.items()}
+    sign = -1 if measure == "score" else 1
+    return fifths({area: sign * number for area, number in numbers.items()})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AreaLoad:
     """Alerts and residents of one area; ``band`` and ``residents`` None where not known."""

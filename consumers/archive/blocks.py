@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from consumers.archive.rows import Row
+from consumers.disk import put_in_place
 from schemas.events import Millis
 
 BLOCK = 20_000
@@ -82,9 +82,7 @@ class Folder:
             target.parent.mkdir(parents=True, exist_ok=True)
             aside = target.with_suffix(".part")
             pq.write_table(pa.Table.from_pylist(block.months[where], self._columns), aside, compression="zstd")
-            _settle(aside)
-            aside.rename(target)
-            _settle(target.parent)
+            put_in_place(aside, target)
         block.changed.clear()
 
     def next_offset(self, partition: int) -> int | None:
@@ -96,12 +94,3 @@ class Folder:
             named = _NAME.fullmatch(path.name)
             if named is not None:
                 yield int(named[1]), int(named[2])
-
-
-def _settle(path: Path) -> None:
-    """Have the disk hold it before anything rests on it."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -19,14 +19,13 @@ from rich.table import Table
 from consumers.archive.command import EXTRA, FOLDER, WHERE, Instant, folder_of
 from consumers.archive.divergence import Finding, Settings, Verdict, judged
 from schemas.errors import UsageError
-from schemas.events import Millis
+from schemas.events import DAY, Millis
 from schemas.jsonform import iso
 from schemas.settings import from_env
 
 if TYPE_CHECKING:
     from consumers.archive.questions import WeekOfSource
 
-DAY = 24 * 3_600_000
 WEEKS = 156
 """How far the past goes: at the default memory older weeks weigh less than an eighth."""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import duckdb
 
 from schemas.errors import UsageError
-from schemas.events import Millis
+from schemas.events import DAY, Millis
 
 GRAINS = MappingProxyType(
     {"hour": "hour", "day": "date_trunc('day', hour)", "month": "date_trunc('month', hour)", "total": "NULL"}
@@ -57,7 +57,7 @@ GROUP BY ALL HAVING sum(sign) <> 0 ORDER BY ALL
 """
 """Each week as it was known *settle* after its end, so that late reports weigh alike in old weeks and new ones."""
 
-WEEK = 7 * 24 * 3_600_000
+WEEK = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

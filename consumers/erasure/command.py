@@ -12,10 +12,10 @@ from pathlib import Path
 from types import ModuleType
 
 import click
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from consumers.erasure.planner import ROWS, WHERE, Found, Held, Row, Search, is_left, reference, withdrawal
 from consumers.reading import read
+from consumers.sending import Sender
 from schemas.catalogue import TopicSpec
 from schemas.errors import FirebreakError, UsageError
 from schemas.events import AuditEntry, Millis
@@ -23,8 +23,6 @@ from schemas.jsonform import audit_json, iso
 from schemas.registry import wire
 from schemas.settings import Settings, from_env
 
-TAKEN_WITHIN = 30.0
-"""Seconds that the broker has to take a record."""
 WITHDRAWN_WITHIN = 60.0
 """Seconds that the first stage has to take the incident out."""
 
@@ -103,27 +101,11 @@ class Eraser:
 
         Raises
         ------
-        FirebreakError
+        Later
             The broker does not take it.
 
         """
-        settings: dict[str, str | int | float | bool] = {
-            "partitioner": "murmur2_random",
-            "enable.idempotence": True,
-            "message.timeout.ms": int(TAKEN_WITHIN * 1000),
-            "log_level": 3,
-        }
-        producer, failed = Producer({**self._settings.kafka.librdkafka(), **settings}), list[KafkaError]()
-
-        def told(error: KafkaError | None, _message: Message) -> None:
-            failed.extend([error] if error is not None else [])
-
-        try:
-            producer.produce(self._topics[topic].name, value, key, on_delivery=told)
-        except (KafkaException, BufferError) as failure:
-            raise FirebreakError(f"{topic} is not taken: {failure}") from failure
-        if producer.flush(TAKEN_WITHIN + 1) or failed:
-            raise FirebreakError(f"{topic} is not taken: {failed[0].str() if failed else 'no answer'}")
+        Sender(self._settings).send(topic, [(key, value)])
 
 
 def _files() -> ModuleType:

@@ -6,7 +6,6 @@ Rows are not removed: a report without its later withdrawal, or the reverse, wou
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -14,6 +13,8 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from consumers.disk import put_in_place
 
 ERASED = "erased"
 """In the place of the incident's id."""
@@ -43,14 +44,4 @@ def overwrite(root: Path, incident: str) -> int:
 def _replace(path: Path, table: pa.Table) -> None:
     aside = path.with_suffix(".erasing")
     pq.write_table(table, aside, compression="zstd")
-    _settle(aside)
-    aside.rename(path)
-    _settle(path.parent)
-
-
-def _settle(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    put_in_place(aside, path)

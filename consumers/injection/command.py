@@ -13,14 +13,14 @@ from types import FrameType
 
 import click
 import structlog
-from confluent_kafka import KafkaException, Producer
 from prometheus_client import CollectorRegistry
 
 from consumers.gazetteer import Gazetteer
 from consumers.health import serve
 from consumers.injection.injector import TOPICS, Injector, Meter, Outcome
 from consumers.injection.spikes import CATEGORIES, Past, Plan, Size, Spike, chosen
-from consumers.loop import Later, Loop
+from consumers.loop import Loop
+from consumers.sending import Sender
 from schemas.environment import DURATION
 from schemas.errors import UsageError
 from schemas.events import AreaCount, Millis, Notification
@@ -30,8 +30,6 @@ from schemas.wire import Wire
 
 log = structlog.get_logger(__name__)
 
-TAKEN_WITHIN = 30.0
-"""Seconds that the broker has to take notifications."""
 KEPT_IN = "injector.json"
 TICKS_OF_REST = 5
 """Ticks in which the detector sees that a spike is gone, before the next in its group."""
@@ -52,52 +50,21 @@ class Duration(click.ParamType):
             self.fail(f"{value!r}: {wrong}", param, ctx)
 
 
-class Sender:
-    """Notifications to the raw topic; the same incident always to the same partition."""
-
-    def __init__(self, settings: Settings, codecs: Wire) -> None:
-        self._topic, self._wire = settings.catalogue()["incidents.raw"].name, codecs
-        self._producer = Producer(
-            {
-                **settings.kafka.librdkafka(),
-                "partitioner": "murmur2_random",
-                "enable.idempotence": True,
-                "message.timeout.ms": int(TAKEN_WITHIN * 1000),
-                "log_level": 3,
-            }
-        )
-
-    def __call__(self, notifications: Iterable[Notification]) -> None:
-        """
-        Return when the broker has them all.
-
-        Raises
-        ------
-        Later
-            It does not take them; they may be sent again, a repeat counts once.
-
-        """
-        failed: list[object] = []
-        try:
-            for each in notifications:
-                self._producer.produce(
-                    self._topic,
-                    self._wire.encode_notification(each),
-                    each.incident_id.encode(),
-                    on_delivery=lambda error, _: failed.append(error) if error is not None else None,
-                )
-        except (KafkaException, BufferError) as failure:
-            raise Later(f"notifications are not taken: {failure}") from failure
-        if self._producer.flush(TAKEN_WITHIN) or failed:
-            raise Later(f"notifications are not taken: {failed[:1] or 'no answer'}")
+Send = Callable[[Iterable[Notification]], None]
 
 
 def looping(
-    settings: Settings, make: Callable[[Wire, Sender, Callable[[], bool]], Injector], registry: CollectorRegistry
+    settings: Settings, make: Callable[[Wire, Send, Callable[[], bool]], Injector], registry: CollectorRegistry
 ) -> Loop:
     """Wire an injector into a loop; nothing runs yet."""
     codecs, catalogue = wire(settings), settings.catalogue()
-    injector = make(codecs, Sender(settings, codecs), lambda: loop.caught_up)
+    sender = Sender(settings)
+
+    def send(notifications: Iterable[Notification]) -> None:
+        told = ((each.incident_id.encode(), codecs.encode_notification(each)) for each in notifications)
+        sender.send("incidents.raw", told)
+
+    injector = make(codecs, send, lambda: loop.caught_up)
     loop = Loop(
         settings, [catalogue[each] for each in TOPICS], injector, name="injector", group=False, registry=registry
     )
@@ -148,7 +115,7 @@ def run(every: Millis, over: Millis, patience: Millis, sizes: str, seed: int) ->
         meter.ended(outcome)
         log.info("spike", **_line(outcome))
 
-    def make(codecs: Wire, send: Sender, ready: Callable[[], bool]) -> Injector:
+    def make(codecs: Wire, send: Send, ready: Callable[[], bool]) -> Injector:
         file = settings.data_dir / KEPT_IN
         return Injector(
             *(codecs, send, _now),
@@ -192,7 +159,7 @@ def once(area: str, group: str, incidents: int, over: Millis, patience: Millis) 
         spike = Spike(began=now, area=area, group=group, size=f"+{incidents}", incidents=incidents, over=over)
         return spike if past.number == 0 else None
 
-    def make(codecs: Wire, send: Sender, ready: Callable[[], bool]) -> Injector:
+    def make(codecs: Wire, send: Send, ready: Callable[[], bool]) -> Injector:
         return Injector(codecs, send, _now, patience=patience, draw=draw, told=told, ready=ready)
 
     loop = looping(settings, make, CollectorRegistry())

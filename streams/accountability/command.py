@@ -60,12 +60,12 @@ def accountability(
       firebreak accountability --region london --alerts alerts.jsonl --hours hours.csv.gz --out accountability
     """  # noqa: D301 - \b keeps click from filling the example
     region = load(pack)
+    known = None if alerts is None else read_events(alerts)
     facts = gathered(
-        region, organisation, contact, alerts, backtest, None if activity is None else read_activity(activity, region)
+        region, organisation, contact, known, backtest, None if activity is None else read_activity(activity, region)
     )
     counted = None if hours is None else read_hours(hours, region)
     rows = [] if counted is None else monthly(counted, region)
-    known = None if alerts is None else read_events(alerts)
     told = None if known is None else outcomes(known, region, counted, scores)
     shares = [] if known is None else _equity(known, region, only)
     out.mkdir(parents=True, exist_ok=True)

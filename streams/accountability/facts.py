@@ -12,11 +12,12 @@ import numpy as np
 
 from schemas.catalogue import Catalogue, TopicSpec
 from schemas.disclosure import Table, protected
-from schemas.equity import AreaLoad, BandLoad, Going, by_band, goes_with
+from schemas.equity import BandLoad, Going, by_band, goes_with
 from schemas.errors import Malformed, UsageError
 from schemas.events import AlertEvent, AlertKind, Tense
 from schemas.jsonform import alert_event_from_json
 from streams.accountability.equity import Activity
+from streams.accountability.equity import loads as loads_of
 from streams.backtest.hours import Hours
 from streams.core.geography import Region
 from streams.core.taxonomy import CATEGORIES
@@ -80,7 +81,7 @@ def gathered(
     region: Region,
     organisation: str,
     contact: str,
-    alerts: Path | None,
+    alerts: Sequence[AlertEvent] | None,
     backtest: Path | None,
     activity: Activity | None = None,
 ) -> Facts:
@@ -104,15 +105,14 @@ def gathered(
         loads=loads,
         outcomes=outcomes,
         backtest=None if backtest is None else _report(backtest),
-        bands=tuple(by_band(_banded(region, loads or ()))) if region.deprivation else (),
+        bands=_bands(region, loads or ()),
         going=None if loads is None else _going(loads, activity),
     )
 
 
-def _banded(region: Region, loads: Iterable[AlertLoad]) -> Iterable[AreaLoad]:
-    for each in loads:
-        band = region.deprivation.get(each.area)
-        yield AreaLoad(area=each.area, alerts=each.alerts, residents=each.residents, band=band)
+def _bands(region: Region, loads: Iterable[AlertLoad]) -> tuple[BandLoad, ...]:
+    alerts = {each.area: each.alerts for each in loads}
+    return tuple(by_band(loads_of(alerts, region))) if region.deprivation and alerts else ()
 
 
 def _going(loads: Iterable[AlertLoad], activity: Activity | None) -> Going:
@@ -155,9 +155,9 @@ def read_events(path: Path) -> list[AlertEvent]:
     return found
 
 
-def _alerts(path: Path) -> tuple[Counter[str], Counter[str]]:
+def _alerts(events: Iterable[AlertEvent]) -> tuple[Counter[str], Counter[str]]:
     opened, outcomes = Counter[str](), Counter[str]()
-    for event in read_events(path):
+    for event in events:
         opened[event.area] += event.kind == AlertKind.OPENED and event.tense != Tense.INJECTION
         outcomes[event.outcome] += event.kind == AlertKind.CLOSED and event.tense != Tense.INJECTION
     return +opened, +outcomes

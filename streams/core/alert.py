@@ -192,38 +192,30 @@ def event_of(transition: Transition, clock: Millis, calibration: str, silenced_b
     )
 
 
-def alarm_of(region: str, mass: Mass, clock: Millis, *, tense: str, calibration: str) -> AlertEvent:
-    """The event that tells of a mass change in the data of *region*: nothing of violence there."""
-    subject = f"mass_change|{region}|{clock}"
-    changed = _massed(mass)
-    about = Command(subject, "", region, subject, "", clock)
-    reason = AlertReason.MASS_CHANGE
-    event = answer_to(about, AlertKind.DATA_ALARM, reason, changed, clock, tense=tense, calibration=calibration)
-    return replace(event, incidents=mass.incidents, cause=str(clock))
-
-
-def held_of(
+def alarm_of(
     region: str, held: Sequence[HourCount], mass: Mass | None, clock: Millis, *, tense: str, calibration: str
 ) -> AlertEvent:
     """
-    The event that tells of a publication that is held: counts stay until a person releases or refuses it.
+    The event that tells of the data of *region*, nothing of violence there: what is *held*, a *mass* change, or both.
 
-    *mass* is what else became a mass change by the same tick: one publication is one alarm.
+    One publication is one alarm. The counts of what is held stay until a person releases or refuses it.
     """
-    subject = f"held|{region}|{clock}"
     some = named(each for count in held for each in count.contributions)
-    sources = sorted({source_of(each.incident_id) for each in some})
-    many = sum(count.incidents for count in held)
-    changed = (
-        f"{many} revisions of {', '.join(sources)} would take incidents out of the counts and are held: "
-        "`firebreak feed release|refuse --source` decides"
-    )
-    if mass is not None:
-        changed += f"; {_massed(mass)}"
+    incidents = tuple(each.incident_id for each in some) if mass is None or held else mass.incidents
+    subject = f"{'held' if held else 'mass_change'}|{region}|{clock}"
+    changed = "; ".join([*([_held(held, incidents)] if held else []), *([] if mass is None else [_massed(mass)])])
     about = Command(subject, "", region, subject, "", clock)
     reason = AlertReason.MASS_CHANGE
     event = answer_to(about, AlertKind.DATA_ALARM, reason, changed, clock, tense=tense, calibration=calibration)
-    return replace(event, incidents=tuple(each.incident_id for each in some), cause=str(clock))
+    return replace(event, incidents=incidents, cause=str(clock))
+
+
+def _held(held: Sequence[HourCount], incidents: Sequence[str]) -> str:
+    many, sources = sum(count.incidents for count in held), sorted(set(map(source_of, incidents)))
+    return (
+        f"{many} revisions of {', '.join(sources)} would take incidents out of the counts and are held: "
+        "`firebreak feed release|refuse --source` decides"
+    )
 
 
 def _massed(mass: Mass) -> str:

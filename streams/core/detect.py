@@ -25,7 +25,7 @@ from schemas.events import (
     Tense,
     Tick,
 )
-from streams.core.alert import AlertState, Transition, alarm_of, answer_to, event_of, held_of, state_of
+from streams.core.alert import AlertState, Transition, alarm_of, answer_to, event_of, state_of
 from streams.core.align import Alignment, Closed
 from streams.core.areas import area_counts, heartbeat
 from streams.core.desk import Refusal, act, hush, told_of, told_of_silence
@@ -159,11 +159,8 @@ class Detect:
         version = self._budgets[plan.region].version
         mass = self._sight[plan.region].revisions.take(self._told(plan, closed, REVISIONS), closed.clock)
         held = self._told(plan, closed, HELD_BACK)
-        if held:
-            event = held_of(plan.region, held, mass, closed.clock, tense=self._tense, calibration=version)
-            yield Output(EVENTS, event.alert_id, event)
-        elif mass is not None:
-            event = alarm_of(plan.region, mass, closed.clock, tense=self._tense, calibration=version)
+        if held or mass is not None:
+            event = alarm_of(plan.region, held, mass, closed.clock, tense=self._tense, calibration=version)
             yield Output(EVENTS, event.alert_id, event)
 
     def _told(self, plan: RegionPlan, closed: Closed[HourCount], group: str) -> list[HourCount]:

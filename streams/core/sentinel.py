@@ -61,7 +61,7 @@ class SentinelWatch:
 
     def evaluate(self, now: Millis, *, mass: bool = False) -> list[Transition]:
         """Tell what is new, take back what was withdrawn, end what is a day old; *mass*: amid a mass change."""
-        told = self._known()
+        told = self._known() if self.ledger.lowered else set()
         self.ledger.received({**self._old, **self._revised} if mass else self._revised)
         self._revised.clear()
         self._old.clear()

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from schemas.equity import BANDS, fifths
+from schemas.equity import BANDS, MEASURES, bands_of
 from schemas.errors import UsageError
 from streams.core.geography import Area
 from streams.regions.tables import Row
 
 FILE = "deprivation.csv"
 COLUMNS = ("area", "source", "vintage")
-MEASURES = ("band", "rank", "score")
 LARGEST = 1e9
 
 
@@ -52,8 +51,7 @@ def _number(row: Row, measure: str) -> float:
     if _measure(row) != measure:
         raise row.mistake(_measure(row), f"the rows before have {measure}; one file has one measure")
     if measure == "score":
-        score = row.decimal(measure, -LARGEST, LARGEST)
-        return -(score or 0.0)
+        return row.decimal(measure, -LARGEST, LARGEST) or 0.0
     number = row.whole(measure, 1) or 0
     if measure == "band" and number > BANDS:
         raise row.mistake(measure, f"{number} is not between 1 and {BANDS}")
@@ -67,6 +65,5 @@ def _bands(numbers: Mapping[str, float], areas: Mapping[str, Area], measure: str
         missing = [code for code in of_level if code not in numbers]
         if missing:
             raise UsageError(f"{FILE}: {missing[0]} is missing; all areas of level {level} are told, or none")
-        own = {code: numbers[code] for code in of_level}
-        found |= {code: int(number) for code, number in own.items()} if measure == "band" else fifths(own)
+        found |= bands_of(measure, {code: numbers[code] for code in of_level})
     return found

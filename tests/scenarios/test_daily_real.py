@@ -10,14 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from regions.packs import PACKS
 from support.files import real, rows_of
+from support.two_stages import TwoStages
 
-from schemas.events import DAY, HourCount, Millis
-from streams.core.count import INBOX, Count
-from streams.core.enrich import Enrich, RawNotification
+from schemas.events import DAY, HourCount, Millis, Notification
+from streams.core.count import INBOX
 from streams.core.geography import Region
-from streams.core.places import PackPlaces, routes
 from streams.core.revisions import REVISIONS
-from streams.core.stage import Record
 from streams.ingest.arrival import Arrival
 from streams.ingest.loading import load_profile
 from streams.ingest.reader import read
@@ -34,21 +32,15 @@ class Stream:
     """The first two stages of one partition, and the newest total of each area and group that they told."""
 
     def __init__(self, region: Region) -> None:
-        self.enrich = Enrich(0, PackPlaces([region]), enriched_partitions=1, tick_period=None)
-        self.count = Count(0, routes([region], {region.name: 0}), raw_partitions=1, inbox_partitions=1)
+        self._stages = TwoStages(region)
         self.hours: dict[tuple[str, str, Millis], int] = {}
-        self._offsets = [0, 0]
 
-    def take(self, clock: Millis, raw: RawNotification) -> None:
+    def take(self, clock: Millis, told: Notification) -> None:
         """Take one notification or tick in, and what follows from it."""
-        self._offsets[0] += 1
-        for output in self.enrich.apply(Record(self._offsets[0], clock, raw)):
-            if output.topic == "incidents.enriched":
-                self._offsets[1] += 1
-                for told in self.count.apply(Record(self._offsets[1], clock, output.value)):
-                    if told.topic == INBOX and isinstance(told.value, HourCount) and told.value.group != REVISIONS:
-                        count = told.value
-                        self.hours[count.area, count.group, count.hour] = count.incidents
+        for output in self._stages.take(clock, told):
+            if output.topic == INBOX and isinstance(output.value, HourCount) and output.value.group != REVISIONS:
+                count = output.value
+                self.hours[count.area, count.group, count.hour] = count.incidents
 
     def totals(self) -> Counter[Place]:
         """Incidents of each area and group."""
@@ -104,9 +96,9 @@ def test_after_every_day_the_counts_are_those_of_that_days_publication(
             told += 1
         while nexts < len(arrivals) and arrivals[nexts].known_at_ms < morning:
             arrival = arrivals[nexts]
-            stream.take(arrival.known_at_ms, RawNotification(arrival.notification, b"", None, None))
+            stream.take(arrival.known_at_ms, arrival.notification)
             nexts += 1
-        stream.take(morning, RawNotification(heartbeat(morning, simulated=True), b"", None, None))
+        stream.take(morning, heartbeat(morning, simulated=True))
         assert +stream.totals() == +published.totals, dt.datetime.fromtimestamp(morning / 1000, dt.UTC)
         days += 1
 

@@ -16,12 +16,10 @@ from click.testing import CliRunner
 from regions.packs import PACKS
 from support.commands import firebreak
 from support.files import real, rows_of
+from support.two_stages import TwoStages
 
 from schemas.events import Kind, Millis
-from streams.core.count import Count
-from streams.core.enrich import Enrich, RawNotification
-from streams.core.places import PackPlaces, routes
-from streams.core.stage import Record, RowValue
+from streams.core.stage import RowValue
 from streams.ingest.arrival import Arrival
 from streams.ingest.loading import load_profile
 from streams.ingest.reader import read
@@ -46,25 +44,18 @@ class Counting:
     """The first two stages of one partition, and the rows that they keep."""
 
     def __init__(self, pack: Path) -> None:
-        region = load(str(pack))
-        self.enrich = Enrich(0, PackPlaces([region]), enriched_partitions=1, tick_period=None)
-        self.count = Count(0, routes([region], {region.name: 0}), raw_partitions=1, inbox_partitions=1)
+        self._stages = TwoStages(load(str(pack)))
         self._rows: dict[str, RowValue | None] = {}
-        self._offsets = [0, 0]
 
     def take(self, arrival: Arrival) -> None:
         """Take one notification in, and the tick after it."""
         clock = arrival.known_at_ms + 1000
-        for raw in (arrival.notification, heartbeat(clock, simulated=True)):
-            self._offsets[0] += 1
-            for output in self.enrich.apply(Record(self._offsets[0], clock, RawNotification(raw, b"", None, None))):
-                if output.topic == "incidents.enriched":
-                    self._offsets[1] += 1
-                    list(self.count.apply(Record(self._offsets[1], clock, output.value)))
+        for told in (arrival.notification, heartbeat(clock, simulated=True)):
+            self._stages.take(clock, told)
 
     def cells(self) -> dict[str, set[tuple[object, ...]]]:
         """Hours, incidents, victims and names of incidents of each row; not when they were received."""
-        self._rows |= {row.key: row.value for row in self.count.dirty()}
+        self._rows |= {row.key: row.value for row in self._stages.count.dirty()}
         return {key: set(map(_plain, cast("Hours", value))) for key, value in self._rows.items() if value}
 
 

@@ -27,7 +27,7 @@ from schemas.events import DAY, INJECTOR_SOURCE, Alert
 from schemas.jsonform import alert_event_json
 from schemas.settings import from_env
 from schemas.wire import Wire
-from streams.accountability.facts import _alerts
+from streams.accountability.facts import _alerts, read_events
 from streams.demo.board import Board
 from streams.ingest.arrival import Arrival
 from streams.regions.loader import load
@@ -80,7 +80,7 @@ def test_a_report_counts_no_alert_of_an_injection(tmp_path: Path) -> None:
     file = tmp_path / "alerts.jsonl"
     file.write_text("".join(alert_event_json(each) + "\n" for each in (REAL, INJECTED)), "utf-8")
 
-    assert _alerts(file)[0] == {REAL.area: 1}
+    assert _alerts(read_events(file))[0] == {REAL.area: 1}
 
 
 def test_the_console_shows_neither_alert_nor_incident_of_an_injection() -> None:
