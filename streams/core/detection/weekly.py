@@ -1,4 +1,4 @@
-"""The same evidence on weekly series: what Farrington Flexible does, with windows, hindsight and calibrated odds."""
+"""Weekly series: what Farrington Flexible does, with the course of an outbreak and calibrated odds."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,22 @@ from scipy.special import gammaln
 
 Floats = npt.NDArray[np.float64]
 
-YEAR_WEEKS = 52.18
-MULTIPLIERS = np.array([1.3, 1.6, 2.0, 3.0])
-SPANS = (1, 2, 3)
+COURSE = (0.5, 0.42, 0.07)
+"""Share of an outbreak's cases in each week from its first on: delays lognormal(0, 0.5) (Noufaily et al. 2013)."""
+LEAST_RATIO = 1.02
+"""Variance over mean that counts have at least: the negative binomial has no limit of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeeklySettings:
     """Constants of the weekly detector; ridges are precisions of the coefficients, in units of a year's log change."""
 
-    spans: tuple[float, ...] = (0.65, 0.3, 0.05)
-    """Prior of windows of 1, 2 and 3 weeks."""
+    weeks_a_year: float = 52.0
+    """Period of the season. Tables that number their weeks have 52 a year, weeks without a gap 52.18."""
+    ages: tuple[float, ...] = (0.88, 0.09, 0.03)
+    """Prior that an outbreak began this week, the last, the one before: the first finds early, the others hold on."""
+    sizes: tuple[float, ...] = (2.0, 4.0, 8.0)
+    """Cases of an outbreak, in standard deviations of a week."""
     ridge: tuple[float, ...] = (1e-3, 20.0, 4.0, 4.0, 8.0, 8.0)
     least_dispersion: float = 1.0
     dispersion_prior: float = 4.0
@@ -54,7 +59,7 @@ class WeeklyModel:
     def forecast(self, counts: Floats, ahead: int) -> Forecast:
         """Fit *counts*, [series, weeks], and forecast the *ahead* weeks after those left out."""
         past = counts[:, : counts.shape[1] - self._settings.left_out]
-        columns, future = _columns(past.shape[1], ahead)
+        columns, future = _columns(past.shape[1], ahead, self._settings.weeks_a_year)
         if not self._fitted:
             self._beta[:, 0] = np.log(past.mean(axis=1) + 0.1)
         weights = np.ones_like(past)
@@ -97,9 +102,9 @@ class WeeklyModel:
         return np.where(residual > limit, (limit / np.maximum(residual, limit)) ** 2, 1.0)
 
 
-def _columns(weeks: int, ahead: int) -> tuple[Floats, Floats]:
-    """Design of the past and of the future; time is centred on the newest week of the past, in years."""
-    time = (np.arange(weeks + ahead) - (weeks - 1)) / YEAR_WEEKS
+def _columns(weeks: int, ahead: int, year: float) -> tuple[Floats, Floats]:
+    """Design of the past and of the future; time in years of *year* weeks from the newest week of the past."""
+    time = (np.arange(weeks + ahead) - (weeks - 1)) / year
     angle = 2 * np.pi * time
     waves = (np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle))
     columns = np.column_stack((np.ones(len(time)), time, *waves))
@@ -108,29 +113,35 @@ def _columns(weeks: int, ahead: int) -> tuple[Floats, Floats]:
 
 def statistic(counts: Floats, forecast: Forecast, settings: WeeklySettings) -> Floats:
     """
-    Log of the mixture likelihood ratio over windows of 1 to 3 weeks that end now and four multipliers; [...].
+    Log of the mixture likelihood ratio of an outbreak of some size that began 0, 1 or 2 weeks ago; [...].
 
-    counts: [..., 3], the newest last; means and variances alike. Negative binomial with the forecast variance over
-    mean held for the alternative (Hoehle & Paul, 2008; the mixture over onsets as Shiryaev and Roberts).
+    With n_t the count, m_t the forecast, s_t = sqrt(phi m_t), f the course and k a size:
+
+        log sum_age p(age) mean_k prod_j NB(n_t'; m_t' + f_j k s_t', v_t' + f_j k s_t') / NB(n_t'; m_t', v_t'),
+
+    t' = t - age + j, j = 0..age: cases are added to the weeks they fall in, as Poisson counts (Hoehle & Paul, 2008, for
+    the ratio; the mixture over onsets as Shiryaev and Roberts). counts: [..., 3], the newest last; means and variances
+    alike.
     """
+    mean, variance = forecast.mean, forecast.variance
+    unit = np.sqrt(forecast.dispersion[..., None] * mean)
+    usual = _log_chance(counts, mean, variance)
     total = np.full(counts.shape[:-1], -np.inf)
-    for span, share in zip(SPANS, settings.spans, strict=True):
-        count = counts[..., -span:].sum(axis=-1)
-        mean = forecast.mean[..., -span:].sum(axis=-1)
-        variance = forecast.variance[..., -span:].sum(axis=-1)
-        ratio = np.maximum(variance / mean, 1.02)
-        for multiplier in MULTIPLIERS:
-            gain = _log_ratio(count, mean, ratio, float(multiplier))
-            total = np.logaddexp(total, gain + np.log(share / len(MULTIPLIERS)))
+    for size in settings.sizes:
+        added = [share * size * unit for share in COURSE]
+        gains = [_log_chance(counts, mean + more, variance + more) - usual for more in added]
+        for age, prior in enumerate(settings.ages):
+            gain = np.add.reduce([gains[week][..., week - age - 1] for week in range(age + 1)])
+            total = np.logaddexp(total, gain + np.log(prior / len(settings.sizes)))
     return total
 
 
-def _log_ratio(count: Floats, mean: Floats, ratio: Floats, multiplier: float) -> Floats:
-    """Log ratio of NB(multiplier x mean) to NB(mean), both of variance ratio x mean: sizes mean / (ratio - 1)."""
+def _log_chance(count: Floats, mean: Floats, variance: Floats) -> Floats:
+    """Log of the negative binomial chance of *count*, of this mean and variance, but for ln(count!)."""
+    ratio = np.maximum(variance / mean, LEAST_RATIO)
     size = mean / (ratio - 1.0)
-    more = multiplier * size
-    answer: Floats = gammaln(count + more) - gammaln(more) - gammaln(count + size) + gammaln(size)
-    return answer - (more - size) * np.log(ratio)
+    answer: Floats = gammaln(count + size) - gammaln(size) - size * np.log(ratio) + count * np.log1p(-1.0 / ratio)
+    return answer
 
 
 class NullTable:
@@ -142,7 +153,7 @@ class NullTable:
     """
 
     MEANS = np.exp(np.linspace(np.log(0.03), np.log(300.0), 22))
-    RATIOS = np.array([1.02, 1.2, 1.5, 2.0, 3.0, 4.5, 6.5, 10.0])
+    RATIOS = np.array([LEAST_RATIO, 1.2, 1.5, 2.0, 3.0, 4.5, 6.5, 10.0])
     TAILS = np.array([0.3, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.0005])
 
     def __init__(self, settings: WeeklySettings, rng: np.random.Generator, draws: int = 20_000) -> None:
@@ -153,7 +164,7 @@ class NullTable:
                 size = mean / (ratio - 1.0)
                 weeks = rng.negative_binomial(size, 1.0 / ratio, (draws, 3)).astype(np.float64)
                 flat = np.full((draws, 3), mean)
-                values = statistic(weeks, Forecast(flat, ratio * flat, flat[:, 0]), settings)
+                values = statistic(weeks, Forecast(flat, ratio * flat, np.full(draws, ratio)), settings)
                 values = values + 1e-6 * rng.uniform(size=draws)
                 self._quantiles[i, j] = np.quantile(values, 1.0 - self.TAILS)
 

@@ -82,7 +82,13 @@ def _add(rng: np.random.Generator, counts: Floats, start: int, size: float) -> N
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Shares over all series; false-positive rate also by family."""
+    """
+    Shares as Bedubourg & Le Strat (2017) define them; false-positive rate also by family.
+
+    fpr: weeks with an alarm, of series without an outbreak. All others are over the series with one, so that the
+    predictive value goes with the prevalence of those (6 % of weeks). pod: outbreaks with an alarm from first to last
+    week; pod_week: with one in the first; sensitivity: weeks of outbreaks with an alarm; ppv: alarms in such weeks.
+    """
 
     fpr: float
     pod: float
@@ -94,36 +100,31 @@ class Measures:
 
 
 def measured(surprise: Floats, series: Series, threshold: float) -> Measures:
-    """
-    Alarms where *surprise* [series, judged weeks] is at least *threshold*.
-
-    fpr: of weeks outside outbreaks; pod: of outbreaks with an alarm from first to last week; pod_week: with one in the
-    first week; sensitivity: of weeks of outbreaks.
-    """
-    alarm = surprise >= threshold
-    inside = _spans(series.outbreak)
-    quiet = np.logical_not(inside)
-    sick = np.logical_or.reduce(inside, axis=1)
+    """Measures of alarms where *surprise* [series, judged weeks] is at least *threshold*."""
+    alarm, sick = surprise >= threshold, _sick(series)
+    inside, found = _spans(series.outbreak)[sick], alarm[sick]
     first = inside & (np.cumsum(inside, axis=1) == 1)
-    true, false = (alarm & inside).sum(), (alarm & quiet).sum()
-    sensitivity, ppv = true / inside.sum(), true / np.maximum(true + false, 1)
+    sensitivity, ppv = found[inside].mean(), (found & inside).sum() / np.maximum(found.sum(), 1)
     return Measures(
-        fpr=float(false / quiet.sum()),
-        pod=float(np.logical_or.reduce(alarm & inside, axis=1)[sick].mean()),
-        pod_week=float(np.logical_or.reduce(alarm & first, axis=1)[sick].mean()),
+        fpr=float(alarm[~sick].mean()),
+        pod=float(np.logical_or.reduce(found & inside, axis=1).mean()),
+        pod_week=float(np.logical_or.reduce(found & first, axis=1).mean()),
         sensitivity=float(sensitivity),
         ppv=float(ppv),
         f1=float(2 * sensitivity * ppv / (sensitivity + ppv)),
-        families=tuple(
-            float((alarm & quiet)[series.family == k].sum() / quiet[series.family == k].sum())
-            for k in range(len(FAMILIES))
-        ),
+        families=tuple(float(alarm[~sick & (series.family == k)].mean()) for k in range(len(FAMILIES))),
     )
 
 
 def matched(surprise: Floats, series: Series, fpr: float) -> float:
-    """Threshold at which a share *fpr* of the quiet weeks alarms."""
-    return float(np.quantile(surprise[np.logical_not(_spans(series.outbreak))], 1.0 - fpr))
+    """Threshold at which a share *fpr* of the weeks of series without an outbreak alarms."""
+    return float(np.quantile(surprise[~_sick(series)], 1.0 - fpr))
+
+
+def _sick(series: Series) -> npt.NDArray[np.bool_]:
+    """Whether a series has an outbreak in the judged weeks."""
+    answer: npt.NDArray[np.bool_] = np.logical_or.reduce(series.outbreak > 0, axis=1)
+    return answer
 
 
 def _spans(outbreak: Floats) -> npt.NDArray[np.bool_]:
