@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from streams.core.detection.localtime import DAY
+from streams.core.detection.null import YEAR_DAYS, null_scores
 from streams.core.detection.situations import Situations
 from streams.core.detection.unit import UnitModel
 
@@ -17,7 +17,6 @@ Floats = npt.NDArray[np.float64]
 MERGE = 24
 """Hours below the threshold after which a new episode counts as new."""
 WEEK_DAYS = 7.0
-DRIFT_DAYS = 10.0
 TABLE = np.concatenate((np.arange(1.0, 8.0, 0.5), np.arange(8.0, 20.01, 1.0)))
 LOWEST_THRESHOLD = 0.5
 OFTEN = 3.0
@@ -95,63 +94,6 @@ class Episodes:
         return (started - over).astype(np.float64)
 
 
-def null_scores(model: UnitModel, rng: np.random.Generator, years: int) -> Floats:
-    """
-    Hourly scores of *years* null years of the fitted model, scored by the live code; [hours, areas].
-
-    Rates are the model's own expectation of the coming days, times gamma shocks by area and day and a slow drift whose
-    variances follow from those over 24 and 168 hours (slow = (7 v_168 - v_24) / 6, day = v_24 - slow); incidents come
-    in batches of 1 + geometric size with variance-to-mean ratio b. The level of each area is drawn anew each year from
-    its posterior, Gamma(n/b, n/b) times its mean after n incidents: what is known of a quiet area is known badly.
-    """
-    parts = []
-    shock = _Shocks(model, rng)
-    for _ in range(years):
-        expected = model.outlook(365)
-        counts = shock.counts(expected * shock.levels(model.incidents_behind()))
-        parts.append(model.score_table(counts, expected))
-    return np.concatenate(parts)
-
-
-class _Shocks:
-    """Noise of the fitted model: area-day shocks, slow drift, batches."""
-
-    def __init__(self, model: UnitModel, rng: np.random.Generator) -> None:
-        day, week = model.noise_over(24), model.noise_over(168)
-        self._rng = rng
-        self._slow = np.clip((7.0 * week - day) / 6.0, 0.0, week)
-        self._day = np.maximum(day - self._slow, 1e-4)
-        self._extra = max((model.batch() - 1.0) / 2.0, 1e-3)
-
-    def levels(self, incidents: Floats) -> Floats:
-        """True level of each area as a multiple of the estimated one, [areas, 1]."""
-        shape = np.maximum(incidents, 1.0) / (1.0 + 2.0 * self._extra)
-        return self._rng.gamma(shape, 1.0 / shape)[:, None]
-
-    def counts(self, expected: Floats) -> Floats:
-        """Counts, [areas, hours], of a stretch whose first day starts at column 0."""
-        areas, hours = expected.shape
-        days = -(-hours // DAY)
-        shocks = self._rng.gamma(1.0 / self._day[:, None], self._day[:, None], (areas, days)) * self._drift(days)
-        rate = expected * np.repeat(shocks, DAY, axis=1)[:, :hours]
-        incidents = self._rng.poisson(rate / (1.0 + self._extra))
-        some = incidents > 0
-        victims = incidents.astype(np.float64)
-        victims[some] += self._rng.negative_binomial(incidents[some], 1.0 / (1.0 + self._extra))
-        return victims
-
-    def _drift(self, days: int) -> Floats:
-        fade = np.exp(-1.0 / DRIFT_DAYS)
-        spread = np.sqrt(np.log1p(self._slow))
-        steps = self._rng.standard_normal((days, len(spread)))
-        path = np.empty_like(steps)
-        path[0] = steps[0]
-        for day in range(1, days):
-            path[day] = fade * path[day - 1] + np.sqrt(1.0 - fade * fade) * steps[day]
-        answer: Floats = np.exp(path * spread - 0.5 * spread**2).T
-        return answer
-
-
 def calibrate(
     models: Sequence[UnitModel],
     rng: np.random.Generator,
@@ -173,7 +115,7 @@ def calibrate(
         raise ValueError("a budget is needed: alerts_per_week or per_area_year")
     nulls = {model.unit.key: null_scores(model, rng, years) for model in models}
     situations = {m.unit.key: Situations(nulls[m.unit.key], m.unit.neighbours) for m in models}
-    weeks = years * 365.0 / WEEK_DAYS
+    weeks = years * YEAR_DAYS / WEEK_DAYS
     if per_area_year is not None:
         thresholds = {
             m.unit.key: _threshold([Episodes(nulls[m.unit.key])], per_area_year * len(m.unit.areas) * years)
@@ -219,9 +161,9 @@ def _days(situations: Situations, years: int) -> tuple[float, ...]:
     count = np.full(len(TABLE), LOWEST)
     for index in range(len(TABLE) - 1, -1, -1):
         count[: index + 1] = max(situations.above(float(TABLE[index])), LOWEST)
-        if count[index] > OFTEN * years * 365.0:
+        if count[index] > OFTEN * years * YEAR_DAYS:
             break
-    days = np.maximum.accumulate(years * 365.0 / count)
+    days = np.maximum.accumulate(years * YEAR_DAYS / count)
     return tuple(days.tolist())
 
 

@@ -149,6 +149,24 @@ def window_totals(
     return answer
 
 
+def window_counts(
+    cells: Floats, starts: npt.NDArray[np.intp], length: int, rows: Indexes, windows: Sequence[int]
+) -> Floats:
+    """
+    Counts over the last w of the *length* hours from each of *starts* on, for each window w.
+
+    Differences of running totals, which are exact for whole numbers. cells: [areas, hours]; starts: columns, may lie
+    before the first; answer: [starts, rows, windows].
+    """
+    first, end = max(int(starts.min()), 0), int(starts.max()) + length
+    totals = np.zeros((len(rows), end - first + 1))
+    np.cumsum(cells[rows, first:end], axis=1, out=totals[:, 1:])
+    ends = starts + length - first
+    before = np.maximum(ends[:, None] - np.array(windows, dtype=np.intp), 0)
+    answer: Floats = (totals[:, ends][..., None] - totals[:, before]).transpose(1, 0, 2)
+    return answer
+
+
 def log_ratios(observed: Floats, expected: Floats, noise: Floats, batch: float, multipliers: Floats) -> Floats:
     """
     Log likelihood ratio of "the rate is rho times the expected" against "as expected", for each window and rho.
@@ -166,7 +184,9 @@ def log_ratios(observed: Floats, expected: Floats, noise: Floats, batch: float, 
     size = mean / (batch - 1.0 + noise[..., None] * mean)
     count = observed[..., None]
     whole = size + mean
-    likelihood = gammaln(count + size) - gammaln(size) + size * np.log(size / whole) + count * np.log(mean / whole)
+    likelihood = size * np.log(size / whole) + count * np.log(mean / whole)
+    some = observed > 0.0
+    likelihood[some] += gammaln(count[some] + size[some]) - gammaln(size[some])
     answer: Floats = np.clip(likelihood[..., 1:] - likelihood[..., :1], -CLIP, CLIP)
     return answer
 

@@ -12,7 +12,7 @@ from streams.core.detection import level as levels
 from streams.core.detection.background import background_share, noise_columns
 from streams.core.detection.baseline import Baseline
 from streams.core.detection.calendar import Calendar
-from streams.core.detection.evidence import window_totals
+from streams.core.detection.evidence import window_counts, window_totals
 from streams.core.detection.localtime import DAY, HOUR_MS, LocalTime, current_hour
 from streams.core.detection.noise import Noise
 from streams.core.detection.ring import KEPT, SLOTS, Ring
@@ -261,7 +261,7 @@ class Learner:
         starts = np.array(ends) - self._longest - self._ring.first
         windows = self.unit.settings.windows
         return (
-            window_totals(self._ring.counts, starts, np.ones(self._longest), rows, windows),
+            window_counts(self._ring.counts, starts, self._longest, rows, windows),
             window_totals(self._ring.base, starts, weights, rows, windows) * self._rates_at(starts, rows),
         )
 

@@ -17,7 +17,7 @@ class Settings:
     joint: float = 0.3
     """Prior share of spikes that cover several neighbouring areas."""
 
-    evenness: float = 0.3
+    evenness: float = 0.35
     """Taken off the score for each factor e in an area's incidents: evens false alerts over quiet and busy areas."""
 
     profile_half_life: float = 280.0

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from copy import copy
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from streams.core.detection.evidence import Plan, Scan, log_odds, log_ratios, window_totals
+from streams.core.detection.evidence import Plan, Scan, log_odds, log_ratios, window_counts, window_totals
 from streams.core.detection.explain import Expected, Explanation, interval, multiplier
 from streams.core.detection.learner import Learner
 from streams.core.detection.localtime import DAY, HOUR_MS, current_hour
@@ -92,6 +92,22 @@ class UnitModel(Learner):
         )
         return ratios.reshape(len(observed), len(plan.rows), -1)
 
+    def live_through(self, counts: npt.NDArray[np.integer[Any]]) -> Floats:
+        """
+        Take in the hours from the first of this day on, [areas, hours]; scores at the end of each, [hours, areas].
+
+        Days turn and are learnt as they do live.
+        """
+        start = first = self._local.first_hour(self._day)
+        end, parts = start + counts.shape[1], []
+        while first < end:
+            turn = min(self._local.first_hour(self._day + 1), end)
+            self.record_hours(first, counts[:, first - start : turn - start])
+            parts.append(self.score_hours(first, turn - first))
+            self.advance(turn * HOUR_MS + 1)
+            first = turn
+        return np.concatenate(parts)
+
     def score_table(self, counts: Floats, expected: Floats) -> Floats:
         """
         Scores of any *counts* against any *expected*, [areas, hours], with the noise of now.
@@ -103,7 +119,7 @@ class UnitModel(Learner):
         windows = self.unit.settings.windows
         parts = []
         for some in np.array_split(starts, -(-len(starts) // DAY)):
-            observed = window_totals(counts, some, ones, rows, windows)
+            observed = window_counts(counts, some, self._longest, rows, windows)
             means = window_totals(expected, some, ones, rows, windows)
             parts.append(self._odds(observed, means, self._scan.whole))
         return np.concatenate(parts)
@@ -181,5 +197,5 @@ class UnitModel(Learner):
         if len(some):
             counts[area, some[-1]] -= 1.0
         starts = np.array([end - self._longest - ring.first])
-        observed = window_totals(counts, starts, np.ones(self._longest), plan.rows, self.unit.settings.windows)
+        observed = window_counts(counts, starts, self._longest, plan.rows, self.unit.settings.windows)
         return float(self._odds(observed, expected, plan)[0, 0])

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from unit.detection.battery import START, quiet
 from unit.detection.test_battery import unit
 
-from streams.core.detection.budget import Calibration, Episodes, calibrate, null_scores
+from streams.core.detection.budget import Calibration, Episodes, calibrate
 from streams.core.detection.localtime import HOUR_MS
+from streams.core.detection.null import null_scores
 from streams.core.detection.situations import Situations
 from streams.core.detection.unit import UnitModel
 
@@ -113,12 +114,12 @@ def test_a_higher_score_is_never_more_common() -> None:
 
 
 def test_a_calibration_survives_its_row_and_is_named_for_its_content() -> None:
-    one = calibrate([model()], np.random.default_rng(1), alerts_per_week=1.0)
-    two = calibrate([model()], np.random.default_rng(1), alerts_per_week=2.0)
+    one = calibrate([model()], np.random.default_rng(1), alerts_per_week=0.2)
+    two = calibrate([model()], np.random.default_rng(1), alerts_per_week=0.5)
 
     assert Calibration.from_row(one.to_row()) == one
     assert one.version != two.version
-    assert calibrate([model()], np.random.default_rng(1), alerts_per_week=1.0) == one
+    assert calibrate([model()], np.random.default_rng(1), alerts_per_week=0.2) == one
 
 
 def test_a_budget_has_to_be_stated() -> None:

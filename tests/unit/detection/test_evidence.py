@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from streams.core.detection.evidence import RIVALS, Scan, log_odds, log_ratios, window_totals
+from streams.core.detection.evidence import RIVALS, Scan, log_odds, log_ratios, window_counts, window_totals
 from streams.core.detection.settings import Settings
 
 Floats = npt.NDArray[np.float64]
@@ -118,6 +118,23 @@ def test_window_totals_add_up_the_last_hours(first: int, windows: tuple[int, ...
         hours = [hour for hour in range(end - window, end) if hour >= 0]
         expected = sum(cells[1 - row, hour] * weights[hour - first] for hour in hours)
         assert totals[0, row, windows.index(window)] == pytest.approx(expected)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    starts=st.lists(st.integers(-9, 20), min_size=1, max_size=4),
+    windows=st.sampled_from([(1,), (1, 2, 5), (2, 6, 9)]),
+)
+def test_window_counts_are_the_totals_of_whole_numbers(seed: int, starts: list[int], windows: tuple[int, ...]) -> None:
+    cells = np.random.default_rng(seed).poisson(0.7, (3, 30)).astype(np.float64)
+    rows, first = np.array([2, 0]), np.array(starts)
+
+    counts = window_counts(cells, first, 9, rows, windows)
+
+    for start, row, window in itertools.product(range(len(starts)), range(2), windows):
+        end = starts[start] + 9
+        hours = cells[rows[row], max(end - window, 0) : max(end, 0)]
+        assert counts[start, row, windows.index(window)] == hours.sum()
 
 
 def test_the_driver_is_the_set_that_spikes_together() -> None:
