@@ -49,7 +49,8 @@ class UnitModel(Learner):
         """
         Make a model that saw more than this one and expects the same; to be scored and explained, never to learn.
 
-        cells: area, start of the hour in ms, incidents beside those counted. Hours outside the ring are left out.
+        cells: area, start of the hour in ms, incidents beside those counted; fewer if negative. Hours outside the ring
+        are left out.
         """
         ring = self._ring.copied()
         for area, hour_ms, more in cells:
@@ -170,16 +171,4 @@ class UnitModel(Learner):
             float(means[list(members)].sum()),
             *multiplier(own.observed, own.expected, self._batch),
             score,
-            self._score_without_newest(area, end, expected, plan),
         )
-
-    def _score_without_newest(self, area: int, end: int, expected: Floats, plan: Plan) -> float:
-        """Score of *area* with one incident fewer in its newest hour that has any."""
-        ring = self._ring
-        some = np.flatnonzero(ring.counts[area, : end - ring.first])
-        counts = ring.counts[:, : end - ring.first].copy()
-        if len(some):
-            counts[area, some[-1]] -= 1.0
-        starts = np.array([end - self._longest - ring.first])
-        observed = window_totals(counts, starts, np.ones(self._longest), plan.rows, self.unit.settings.windows)
-        return float(self._odds(observed, expected, plan)[0, 0])
