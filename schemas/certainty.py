@@ -51,6 +51,16 @@ def reason(quality: Iterable[str]) -> str:
     return max((str(code) for code in quality if code in _STRENGTH), key=_STRENGTH.__getitem__, default="")
 
 
+def said(code: str) -> str:
+    """
+    A doubt in words.
+
+    >>> said("SUSPECTED"), said("A_CODE_OF_A_NEWER_VERSION")
+    ('suspected, not confirmed', 'a code of a newer version')
+    """
+    return DOUBTS.get(code) or code.replace("_", " ").lower()
+
+
 def least_certain(contributions: Iterable[Contribution]) -> Contribution | None:
     """Give the one with the greatest doubt, of equal ones the first; None if all are certain."""
     doubted = [each for each in contributions if doubt(each.quality)]
