@@ -170,19 +170,6 @@ class Ledger:
         fewer = [Recount(area, hour, -1) for area, hour in self._naming({incident_id})]
         return fewer + [Recount(area, hour, 1) for area, hour in self._naming(others[:1])]
 
-    def without_newest(self, areas: Iterable[str], now: Millis, window: int) -> list[Recount]:
-        """
-        As :meth:`without`, of the newest incident of *areas* within the last *window* hours.
-
-        Where none is named (counts of a file), it is one of the newest hour that has any.
-        """
-        areas = list(areas)
-        named = self.contributions(areas, now, window)
-        if named:
-            return self.without(named[0].incident_id)
-        hours = [(hour, area) for area, hour, cell in self._within(areas, now, window) if cell.incidents > 0]
-        return [Recount(area, hour, -1) for hour, area in [max(hours)]] if hours else []
-
     def at(self, area: str, hour: Millis) -> tuple[Contribution, ...]:
         """Incidents that one hour of one area names."""
         cell = self._cells.get(area, {}).get(hour)

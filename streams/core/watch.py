@@ -257,7 +257,7 @@ class UnitWatch:
         why = self.model.explain(self._index[top], now)
         spread = sorted({*areas, *(self.unit.areas[member] for member in why.members)})
         named = self.ledger.contributions(spread, now, why.window_h)
-        newest = self.ledger.without_newest(spread, now, why.window_h)
+        newest = self.ledger.without(named[0].incident_id) if named else self._unnamed(spread, now, why.window_h)
         over = {top, *areas}
         others = [self.model.expected(self._index[area], now, why.window_h) for area in spread if area != top]
         evidence = Evidence(
@@ -282,6 +282,11 @@ class UnitWatch:
         supposed = self.model.with_more([(self._index[area], hour, change) for area, hour, change in changes])
         scores = supposed.score(now, sorted(self._index[area] for area in areas)).score
         return bool(scores.max() >= self.threshold)
+
+    def _unnamed(self, areas: Iterable[str], now: Millis, window: int) -> list[Recount]:
+        """One fewer in the newest hour that has any: of counts that name no incident, as those of a file."""
+        newest = self.model.newest([self._index[area] for area in areas], now, window)
+        return [] if newest is None else [Recount(self.unit.areas[newest[0]], newest[1], -1)]
 
     def completeness(self, now: Millis, window: int) -> float:
         """Share of the last *window* hours' incidents that should have been received by *now*."""

@@ -128,6 +128,15 @@ class UnitModel(Learner):
         """Counts of all areas over *window_h* hours up to *now_ms*."""
         return self._totals_over(now_ms, window_h)[0]
 
+    def newest(self, areas: Sequence[int], now_ms: int, window_h: int) -> tuple[int, int] | None:
+        """Area and start in ms of the newest of the last *window_h* hours in which one of *areas* has an incident."""
+        first, end = self._span(now_ms, window_h)
+        rows, columns = np.nonzero(self._ring.counts[list(areas), self._ring.slice(first, end)])
+        if not len(rows):
+            return None
+        last = int(columns.argmax())
+        return areas[rows[last]], (first + int(columns[last])) * HOUR_MS
+
     def completeness(self, now_ms: int, window_h: int) -> float:
         """Share of the whole unit's expected count over *window_h* hours that should have been seen by *now_ms*."""
         first, end = self._span(now_ms, window_h)
