@@ -125,6 +125,27 @@ def test_an_incident_next_door_is_taken_from_next_door_where_it_weakens_nothing(
     assert after.kind != AlertKind.RETRACTED
 
 
+def test_an_alert_of_more_incidents_than_it_names_still_hears_of_its_least_certain_one() -> None:
+    town = quiet()
+    hours = []
+    for number in range(3):
+        doubtful = [ASSUMED] if number == 0 else [()]
+        hours.append(named(*doubtful, *[()] * 13, at=town.now, prefix=f"{number}-"))
+        town.now += HOUR
+        town.feed(told("C", hours[-1], town))
+        town.feed(Tick(0, town.now))
+    last = town.events[-1]
+
+    town.feed(count("C", town.now - 3 * HOUR, 13, town.now, contributions=hours[0][1:]))
+    town.feed(Tick(0, town.now + 5000))
+
+    assert (last.least_certain, last.stands_without_least_certain) == ("s|0-0", True)
+    assert last.least_certain not in last.incidents
+    assert town.events[-1].reason == AlertReason.CORRECTED
+    assert "s|0-0" in town.events[-1].changed
+    assert town.events[-1].least_certain == ""
+
+
 def test_of_certain_incidents_none_is_the_least_certain() -> None:
     (opened,) = burst(named(*[()] * enough(), at=quiet().now)).events
 
