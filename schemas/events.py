@@ -147,6 +147,10 @@ class Quality(StrEnum):
     POLICE_GENERATED = "POLICE_GENERATED"
     NOT_ACTUAL = "NOT_ACTUAL"
     OTHER_VERSION = "OTHER_VERSION"
+    PLACE_IMPRECISE = "PLACE_IMPRECISE"
+    """Placed by a position that may well lie in the next area."""
+    SUSPECTED = "SUSPECTED"
+    """Of a category that is suspected, not confirmed."""
     REVISION_HELD = "REVISION_HELD"
     """A later revision would take the incident out of the counts and is held until a person decides."""
     REVISION_REFUSED = "REVISION_REFUSED"
@@ -442,6 +446,8 @@ class AlertEvent:
     ``chance_days``: a score this high turns up by chance about once in so many days in the whole region.
     ``incidents`` are the contributing incident ids, newest first. ``changed`` says what changed since the last
     transition. ``stands_without_newest``: the alert would stand had the newest incident not been reported.
+    ``least_certain``: the contributing incident that is least certain ("" if all are certain), ``doubt`` the code of
+    why (:mod:`schemas.certainty`), ``stands_without_least_certain``: the alert would stand without it.
     ``cause`` is the tick or the id of the command. SILENCED, UNSILENCED and PLANNED are of no alert: their
     ``alert_id`` is the id of the silence, ``since`` and ``until`` its time, ``text`` its reason. FEED_SILENT,
     FEED_BACK and DATA_ALARM are of the data, not of violence: ``alert_id`` names the feed, ``changed`` says what.
@@ -485,6 +491,9 @@ class AlertEvent:
     since: Millis | None = None
     until: Millis | None = None
     assignee: str = ""
+    least_certain: str = ""
+    doubt: str = ""
+    stands_without_least_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

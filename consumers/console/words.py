@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from consumers.console.access.people import Person
 from consumers.gazetteer import Gazetteer
+from schemas.certainty import said
 from schemas.events import Alert, AlertEvent, AreaCount, Millis
 
 PROTECTED = frozenset({"domestic_abuse", "sexual_violence"})
@@ -78,6 +79,20 @@ class Eyes:
     def incidents(self, alert: Alert) -> tuple[str, ...]:
         """Incidents that are named: none of protected groups, and none to viewers."""
         return alert.incidents if alert.group not in PROTECTED and self.person.trusted else ()
+
+    def rests_on(self, event: AlertEvent) -> tuple[str, ...]:
+        """What an alert would not stand without, a sentence each."""
+        told = []
+        if not event.stands_without_newest:
+            told.append("It rests on the newest incident: without that it would not stand.")
+        if not event.stands_without_least_certain:
+            why = said(event.doubt)
+            told.append(f"It rests on its least certain incident ({why}): without that it would not stand.")
+        return tuple(told)
+
+    def doubted(self, incident: str, event: AlertEvent | None) -> str:
+        """Why a named incident is the least certain one of its alert, "" of the others."""
+        return said(event.doubt) if event is not None and incident == event.least_certain else ""
 
     def sees(self, count: AreaCount) -> bool:
         """Whether this count may be shown at its level."""

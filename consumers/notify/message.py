@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from consumers.gazetteer import Gazetteer
 from consumers.notify.cases import Held, What, Why
+from schemas.certainty import said
 from schemas.events import AlertEvent, Tense
 
 FIRST_LINE = 140
@@ -53,7 +54,7 @@ def disclosed(event: AlertEvent, gazetteer: Gazetteer) -> AlertEvent:
     area = gazetteer.parent(event.area) or event.area
     words = gazetteer.regions.get(event.region)
     level = words.levels[0] if words is not None and area != event.area else event.level
-    return replace(event, area=area, areas=areas, level=level, incidents=(), changed="", text="")
+    return replace(event, area=area, areas=areas, level=level, incidents=(), least_certain="", changed="", text="")
 
 
 def words(code: str) -> str:
@@ -124,6 +125,9 @@ class Composer:
         yield f"Data complete to about {event.completeness:.0%}"
         if not event.stands_without_newest:
             yield "It would not stand without its newest incident"
+        if not event.stands_without_least_certain:
+            named = f" {event.least_certain}" if event.least_certain else ""
+            yield f"It would not stand without its least certain incident{named}: {said(event.doubt)}"
         if event.incidents:
             more = f" and {len(event.incidents) - _SHOWN} more" if len(event.incidents) > _SHOWN else ""
             yield f"Incidents: {', '.join(event.incidents[:_SHOWN])}{more}"

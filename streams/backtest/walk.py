@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,12 @@ class DayModel(UnitModel):
             return super().score(now_ms, changed)
         areas = np.arange(len(self.unit.areas)) if changed is None else np.array(changed, dtype=np.intp)
         return Scores(areas, self._scored_hours[row, areas])
+
+    def with_more(self, cells: Iterable[tuple[int, int, int]]) -> Self:
+        """The same; what was scored last is not what this one scores."""
+        other = super().with_more(cells)
+        other._scored_hours = self._scored_hours[:0]  # noqa: SLF001 - of the same class
+        return other
 
     def expected_hours(self, first: int, count: int) -> Floats:
         """What was expected of *count* hours from *first* on the morning of their day, [areas, hours]."""

@@ -7,15 +7,25 @@ Whether an alert is open, ended, retracted or closed is derived from its times a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, fields, replace
-from typing import cast
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
-from schemas.events import Alert, AlertEvent, AlertKind, AlertReason, Command, HourCount, Millis, Severity, Tense
+from schemas.certainty import least_certain, reason
+from schemas.events import (
+    Alert,
+    AlertEvent,
+    AlertKind,
+    AlertReason,
+    Command,
+    Contribution,
+    HourCount,
+    Millis,
+    Severity,
+    Tense,
+)
 from streams.core.detection.episodes import RISE, STAY, Episode
 from streams.core.guard import source_of
 from streams.core.revisions import Mass, named
-from streams.core.stage import RowValue
 
 MODEL = "multi-window-scan/1"
 """Name and version of the statistic, on every event."""
@@ -43,6 +53,15 @@ class Evidence:
     incidents: tuple[str, ...]
     stands_without_newest: bool
     newest_at: Millis | None
+    least_certain: str = ""
+    doubt: str = ""
+    stands_without_least_certain: bool = True
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The incidents named, and the least certain one if it is older than those."""
+        other = self.least_certain and self.least_certain not in self.incidents
+        return (*self.incidents, self.least_certain) if other else self.incidents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +168,19 @@ def severity_of(score: float, threshold: float, was: str | None = None) -> Sever
     return Severity.ALERT if score >= alert else Severity.WATCH
 
 
+def doubted(evidence: Evidence, named: Iterable[Contribution], stands: Callable[[str], bool]) -> Evidence:
+    """
+    *evidence* that says which of *named* is least certain, why, and whether the alert *stands* without it.
+
+    named: newest first, so that of equally doubtful ones the newest is told.
+    """
+    weakest = least_certain(named)
+    if weakest is None:
+        return evidence
+    name, why = weakest.incident_id, reason(weakest.quality)
+    return replace(evidence, least_certain=name, doubt=why, stands_without_least_certain=stands(name))
+
+
 def event_of(transition: Transition, clock: Millis, calibration: str, silenced_by: str) -> AlertEvent:
     """The event that tells of *transition*."""
     alert, evidence, command = transition.alert, transition.alert.evidence, transition.command
@@ -189,6 +221,9 @@ def event_of(transition: Transition, clock: Millis, calibration: str, silenced_b
         cause=transition.cause,
         until=alert.people.snoozed_until if transition.kind is AlertKind.SNOOZED else None,
         assignee=alert.people.assignee,
+        least_certain=evidence.least_certain,
+        doubt=evidence.doubt,
+        stands_without_least_certain=evidence.stands_without_least_certain,
     )
 
 
@@ -305,62 +340,3 @@ def state_of(alert: AlertState, clock: Millis) -> Alert:
         action=people.action,
         tense=alert.tense,
     )
-
-
-def row_of(alert: AlertState) -> RowValue:
-    """Plain values for the journal, in the order of the fields."""
-    episode, p = alert.episode, alert.people
-    return (
-        (alert.alert_id, alert.tense, alert.region, alert.level, alert.group, alert.area, str(alert.severity)),
-        (episode.opened_ms, alert.areas, episode.notified, episode.above_ms, episode.closed_ms),
-        astuple(alert.evidence),
-        astuple(alert.basis),
-        (alert.peak_score, alert.ended_at, alert.retracted, alert.sentinel, alert.inhibited_by),
-        (alert.transitions,),
-        (p.acknowledged_by, p.acknowledged_severity, p.assignee, p.snoozed_until, p.outcome, p.action, p.commands),
-    )
-
-
-def alert_of(row: RowValue) -> AlertState:
-    """What :func:`row_of` wrote, read again."""
-    ident, ep, evidence, basis, life, (transitions,), pe = cast("tuple[tuple[object, ...], ...]", row)
-    alert_id, tense, region, level, group, area, severity = cast("tuple[str, ...]", ident)
-    opened, areas, notified, above, closed = cast("tuple[int, list[str], float, int, int | None]", ep)
-    peak, ended, retracted, sentinel, inhibited = cast("tuple[float, int | None, bool, bool, str]", life)
-    by, seen, assignee, snoozed, outcome, action, commands = cast(
-        "tuple[str, str, str, int | None, str, str, list[str]]", pe
-    )
-    return AlertState(
-        alert_id=alert_id,
-        tense=tense,
-        region=region,
-        level=level,
-        group=group,
-        area=area,
-        severity=severity,
-        episode=Episode(opened_ms=opened, areas=frozenset(areas), notified=notified, above_ms=above, closed_ms=closed),
-        evidence=_evidence_of(evidence),
-        basis=_evidence_of(basis),
-        peak_score=peak,
-        ended_at=ended,
-        retracted=retracted,
-        sentinel=sentinel,
-        inhibited_by=inhibited,
-        transitions=cast("int", transitions),
-        people=People(
-            acknowledged_by=by,
-            acknowledged_severity=seen,
-            assignee=assignee,
-            snoozed_until=snoozed,
-            outcome=outcome,
-            action=action,
-            commands=tuple(commands),
-        ),
-    )
-
-
-def _evidence_of(row: tuple[object, ...]) -> Evidence:
-    named = dict(zip((field.name for field in fields(Evidence)), row, strict=True))
-    for name in ("over", "incidents"):
-        named[name] = tuple(cast("list[str]", named[name]))
-    return Evidence(**named)  # type: ignore[arg-type]  # what astuple() wrote, in the same order

@@ -132,10 +132,10 @@ class Count:
     def _take(self, incident: Incident) -> None:
         was = incident.was
         now = None if incident.change == Change.WITHDRAWN else _counted(incident)
-        if was == now:
-            return
         if was is not None and now is not None and was[:4] == now[:4]:
-            self._add(incident, now, 0, now.victims - was.victims)
+            if was != now:
+                self._add(incident, now, 0, now.victims - was.victims)
+            self._requalify(incident, now)
             return
         if was is not None:
             self._add(incident, was, -1, -was.victims)
@@ -143,20 +143,31 @@ class Count:
             self._add(incident, now, 1, now.victims)
 
     def _add(self, incident: Incident, counted: Counted, incidents: int, victims: int) -> None:
+        for cell in self._cells(incident, counted):
+            count = self._hours(cell).setdefault(counted.hour, _Hour())
+            count.incidents += incidents
+            count.victims += victims
+            _name(count.newest, incident, incidents)
+            self._changed.add((cell, counted.hour))
+            self._dirty.add(cell)
+
+    def _requalify(self, incident: Incident, counted: Counted) -> None:
+        """Say anew what is weak about an incident that stays where it is counted."""
+        for cell in self._cells(incident, counted):
+            count = self._hours(cell).get(counted.hour)
+            if count is not None and _qualify(count.newest, incident):
+                self._changed.add((cell, counted.hour))
+                self._dirty.add(cell)
+
+    def _cells(self, incident: Incident, counted: Counted) -> Iterator[_Cell]:
         route = self._routes[incident.region]
-        hour, day = counted.hour, counted.hour - counted.hour % DAY
+        day = counted.hour - counted.hour % DAY
         places = [(route.level, counted.area)]
         if counted.ward and route.ward_level is not None:
             places.append((route.ward_level, counted.ward))
         for level, area in places:
             for group in counted.groups:
-                cell = _Cell(incident.tense, incident.region, level, area, group, day)
-                count = self._hours(cell).setdefault(hour, _Hour())
-                count.incidents += incidents
-                count.victims += victims
-                _name(count.newest, incident, incidents)
-                self._changed.add((cell, hour))
-                self._dirty.add(cell)
+                yield _Cell(incident.tense, incident.region, level, area, group, day)
 
     def _hours(self, cell: _Cell) -> dict[Millis, _Hour]:
         hours = self._days.get(cell)
@@ -242,6 +253,15 @@ def _name(newest: list[Contribution], incident: Incident, incidents: int) -> Non
         del newest[:-CONTRIBUTIONS]
     elif incidents < 0:
         newest[:] = [each for each in newest if each.incident_id != incident.incident_id]
+
+
+def _qualify(newest: list[Contribution], incident: Incident) -> bool:
+    """Whether *incident* is among those named and had other quality codes; it has these now."""
+    for place, each in enumerate(newest):
+        if each.incident_id == incident.incident_id and each.quality != incident.quality:
+            newest[place] = each._replace(quality=incident.quality)
+            return True
+    return False
 
 
 def _hour(value: RowValue) -> tuple[Millis, _Hour]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import cast
 
 from schemas.events import (
@@ -26,6 +27,7 @@ from schemas.events import (
     Tick,
 )
 from streams.core.alert import AlertState, Transition, alarm_of, answer_to, event_of, state_of
+from streams.core.alertrows import renewed
 from streams.core.align import Alignment, Closed
 from streams.core.areas import area_counts, heartbeat
 from streams.core.desk import Refusal, act, hush, told_of, told_of_silence
@@ -37,7 +39,7 @@ from streams.core.orders import Orders, audited, silence_refused, tie
 from streams.core.revisions import REVISIONS
 from streams.core.sentinel import SentinelWatch
 from streams.core.sight import Sight
-from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
+from streams.core.stage import Marker, Output, Record, Renew, Row, Rows, RowValue
 from streams.core.thresholds import StandingBudget
 from streams.core.watch import UnitWatch
 
@@ -88,8 +90,8 @@ class Detect:
 
     """
 
-    row_format = 1
-    older_rows = OLDER_ROWS
+    row_format = 2
+    older_rows: Mapping[int, Renew] = MappingProxyType({1: renewed})
 
     def __init__(
         self,

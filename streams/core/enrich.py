@@ -30,7 +30,7 @@ from schemas.events import (
 from streams.core.guard import REFUSE, Guard
 from streams.core.kept import NOWHERE, Content, Kept, Parked, counted_of, kept_of, parked_key
 from streams.core.stage import OLDER_ROWS, Marker, Output, Record, Row, Rows, RowValue
-from streams.core.taxonomy import Classification
+from streams.core.taxonomy import Classification, is_suspected
 from streams.core.validate import Refused, event_time, has_content, refuse_coordinates, refuse_times
 
 ENRICHED = "incidents.enriched"
@@ -210,6 +210,8 @@ class Enrich:
             return classified
         category, groups = classified
         quality += timed.quality
+        if is_suspected(category):
+            quality += (Quality.SUSPECTED,)
         if notification.police_generated:
             groups, quality = (), (*quality, Quality.POLICE_GENERATED)
         if notification.tense not in self._counted:

@@ -20,6 +20,14 @@ class Cell(NamedTuple):
     contributions: tuple[Contribution, ...]
 
 
+class Recount(NamedTuple):
+    """How many incidents more (or fewer) one hour of one area would count."""
+
+    area: str
+    hour: Millis
+    change: int
+
+
 class Ledger:
     """
     The last days (``kept`` ms) of one unit by area and hour; ``prefix`` begins the keys of its rows.
@@ -134,16 +142,33 @@ class Ledger:
 
     def contributions(self, areas: Iterable[str], now: Millis, window: int) -> list[Contribution]:
         """Incidents of *areas* within the last *window* hours up to *now*, newest first."""
-        first = now - now % HOUR - (window - 1) * HOUR if now % HOUR else now - window * HOUR
         found = [
             each
-            for area in areas
-            for hour, cell in self._cells.get(area, {}).items()
-            if first <= hour <= now
+            for _, _, cell in self._within(areas, now, window)
             for each in cell.contributions
             if not (self._links and self._hidden(each.incident_id))
         ]
         return sorted(found, key=lambda each: (-each.received_at, each.incident_id))
+
+    def _within(self, areas: Iterable[str], now: Millis, window: int) -> Iterator[tuple[str, Millis, Cell]]:
+        first = now - now % HOUR - (window - 1) * HOUR if now % HOUR else now - window * HOUR
+        for area in areas:
+            for hour, cell in self._cells.get(area, {}).items():
+                if first <= hour <= now:
+                    yield area, hour, cell
+
+    def without(self, incident_id: str) -> list[Recount]:
+        """
+        What would be counted otherwise, were *incident_id* taken back.
+
+        One that is linked and counts leaves its place to the next of its set; one that does not count changes nothing.
+        """
+        same = self._links.same(incident_id)
+        counted, *others = [each for each in same if each == incident_id or self._stands(each)]
+        if counted != incident_id:
+            return []
+        fewer = [Recount(area, hour, -1) for area, hour in self._naming({incident_id})]
+        return fewer + [Recount(area, hour, 1) for area, hour in self._naming(others[:1])]
 
     def at(self, area: str, hour: Millis) -> tuple[Contribution, ...]:
         """Incidents that one hour of one area names."""

@@ -44,7 +44,7 @@ class PackPlaces:
         for region, locator in self._locators:
             place = locator.locate(longitude, latitude)
             if place is not None:
-                return _situation(region, place, (Quality.UNKNOWN_AREA_CODE,) if code else ())
+                return _situation(region, place, _weak(code, notification.precision_m))
         return self._nowhere(Quality.OUTSIDE_REGION)
 
     def _split(self, code: str, longitude: float | None, latitude: float | None) -> Situation | None:
@@ -91,8 +91,17 @@ class PackPlaces:
 _UNSURE = (Quality.AREA_CODE_ONLY, Quality.UNKNOWN_AREA_CODE)
 """Of a code alone, and of no area of today."""
 
+COARSE_M = 1000
+"""A ward of a city is one or two kilometres across: a position that is further off may well lie in the next one."""
+
 _CODES_KEPT = 65_536
 """Codes come from outside and must not fill the memory."""
+
+
+def _weak(code: str | None, precision_m: int | None) -> tuple[str, ...]:
+    """What is weak about a place that a position tells."""
+    unknown = (Quality.UNKNOWN_AREA_CODE,) if code else ()
+    return (*unknown, Quality.PLACE_IMPRECISE) if precision_m is not None and precision_m >= COARSE_M else unknown
 
 
 def _situation(region: str, place: Place, quality: tuple[str, ...]) -> Situation:

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from schemas.events import DAY, AlertKind, AlertReason, HourCount, Millis, Severity
-from streams.core.alert import AlertState, Evidence, Transition, alert_of, identity, row_of
+from streams.core.alert import AlertState, Evidence, Transition, doubted, identity
+from streams.core.alertrows import alert_of, row_of
 from streams.core.detection.episodes import Episode
 from streams.core.ledger import Ledger
 from streams.core.links import Links
@@ -137,7 +138,9 @@ class SentinelWatch:
                 yield self._keep(after, AlertKind.ENDED, AlertReason.FELL_BELOW, "no further event for a day", now)
 
     def _evidence(self, area: str, incidents: tuple[str, ...], newest_at: Millis | None, now: Millis) -> Evidence:
-        return Evidence(
+        """Each is told by itself: without one, the alert stands as long as there is another."""
+        named = self.ledger.contributions([area], now, RECENT // 3_600_000)
+        evidence = Evidence(
             at=now,
             over=(area,),
             window=WINDOW,
@@ -152,6 +155,8 @@ class SentinelWatch:
             stands_without_newest=len(incidents) > 1,
             newest_at=newest_at,
         )
+        told = [each for each in named if each.incident_id in incidents]
+        return doubted(evidence, told, lambda _: len(incidents) > 1)
 
     def _keep(self, alert: AlertState, kind: AlertKind, reason: AlertReason, changed: str, now: Millis) -> Transition:
         alert = replace(alert, transitions=alert.transitions + 1)

@@ -46,13 +46,15 @@ class Category:
     One kind of incident.
 
     ``violent``: a knife, firearm or domestic flag makes it count in the group of that flag. ``protected``: its place
-    can identify the victim, whatever the flags; a domestic flag protects any category.
+    can identify the victim, whatever the flags; a domestic flag protects any category. ``suspected``: that it happened
+    at all is not confirmed.
     """
 
     code: str
     label: str
     violent: bool = False
     protected: bool = False
+    suspected: bool = False
 
 
 def _categories(*categories: Category) -> Mapping[str, Category]:
@@ -72,7 +74,7 @@ CATEGORIES = _categories(
     Category(code="stalking_harassment", label="Stalking and harassment", violent=True, protected=True),
     Category(code="weapon_possession", label="Possession of a weapon"),
     Category(code="disorder", label="Disorder"),
-    Category(code="shots_fired", label="Suspected discharge of a firearm"),
+    Category(code="shots_fired", label="Suspected discharge of a firearm", suspected=True),
     Category(code="other", label="Not violence"),
 )
 """By code. ``violence_unspecified`` is for sources that mix kinds, sexual offences among them (data.police.uk)."""
@@ -122,6 +124,12 @@ def is_protected(category: str, *, domestic: bool | None) -> bool:
     """Whether the place of such an incident can identify its victim; so is what we don't know."""
     known = CATEGORIES.get(category)
     return domestic is True or known is None or known.protected
+
+
+def is_suspected(category: str) -> bool:
+    """Whether what is so called is not confirmed to have happened."""
+    known = CATEGORIES.get(category)
+    return known is not None and known.suspected
 
 
 def groups_of(meaning: Meaning, *, knife: bool | None, firearm: bool | None, domestic: bool | None) -> frozenset[str]:

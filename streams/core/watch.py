@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from schemas.events import DAY, HOUR, AlertKind, AlertReason, Contribution, HourCount, Millis
-from streams.core.alert import AlertState, Evidence, Transition, alert_of, identity, row_of, severity_of
+from streams.core.alert import AlertState, Evidence, Transition, doubted, identity, severity_of
+from streams.core.alertrows import alert_of, row_of
 from streams.core.detection.episodes import Change, Decision, Episode, Reason, Verdict, advance
-from streams.core.detection.explain import Explanation
 from streams.core.detection.unit import Readiness, UnitModel
-from streams.core.ledger import KEPT, Ledger
+from streams.core.ledger import KEPT, Ledger, Recount
 from streams.core.links import Links
 from streams.core.revisions import MASS_CHANGE
 from streams.core.situations import Neighbourhood
@@ -230,7 +230,7 @@ class UnitWatch:
         if basis.at - basis.window * HOUR < now - KEPT:
             return
         there = {each.incident_id for each in self.ledger.contributions(basis.over, basis.at, basis.window)}
-        gone = [incident for incident in basis.incidents if incident not in there]
+        gone = [incident for incident in basis.named if incident not in there]
         if not gone:
             return
         score = max(self.score(basis.at, alert.areas).values())
@@ -256,9 +256,11 @@ class UnitWatch:
         """
         why = self.model.explain(self._index[top], now)
         spread = sorted({*areas, *(self.unit.areas[member] for member in why.members)})
-        named = self._named(spread, now, why.window_h)
+        named = self.ledger.contributions(spread, now, why.window_h)
+        newest = self.ledger.without(named[0].incident_id) if named else self._unnamed(spread, now, why.window_h)
+        over = {top, *areas}
         others = [self.model.expected(self._index[area], now, why.window_h) for area in spread if area != top]
-        return Evidence(
+        evidence = Evidence(
             at=now,
             over=tuple(spread),
             window=why.window_h,
@@ -269,17 +271,26 @@ class UnitWatch:
             score=round(score, 4),
             chance_days=self.budget.chance_days(self.unit.level, self.unit.group, score),
             completeness=round(self.completeness(now, why.window_h), 4),
-            incidents=tuple(each.incident_id for each in named),
-            stands_without_newest=_stands(why, self.threshold),
+            incidents=tuple(each.incident_id for each in named[:NAMED]),
+            stands_without_newest=self._stands(over, now, newest),
             newest_at=named[0].received_at if named else None,
         )
+        return doubted(evidence, named, lambda each: self._stands(over, now, self.ledger.without(each)))
+
+    def _stands(self, areas: Iterable[str], now: Millis, changes: Iterable[Recount]) -> bool:
+        """Whether one of *areas* would reach the threshold at *now* with other counts."""
+        supposed = self.model.with_more([(self._index[area], hour, change) for area, hour, change in changes])
+        scores = supposed.score(now, sorted(self._index[area] for area in areas)).score
+        return bool(scores.max() >= self.threshold)
+
+    def _unnamed(self, areas: Iterable[str], now: Millis, window: int) -> list[Recount]:
+        """One fewer in the newest hour that has any: of counts that name no incident, as those of a file."""
+        newest = self.model.newest([self._index[area] for area in areas], now, window)
+        return [] if newest is None else [Recount(self.unit.areas[newest[0]], newest[1], -1)]
 
     def completeness(self, now: Millis, window: int) -> float:
         """Share of the last *window* hours' incidents that should have been received by *now*."""
         return self.model.completeness(now, window)
-
-    def _named(self, areas: Iterable[str], now: Millis, window: int) -> list[Contribution]:
-        return self.ledger.contributions(areas, now, window)[:NAMED]
 
     def _keep(self, alert: AlertState, kind: AlertKind, reason: AlertReason, changed: str, now: Millis) -> Transition:
         alert = replace(alert, transitions=alert.transitions + 1)
@@ -331,10 +342,6 @@ _ORDER = {"WATCH": 0, "ALERT": 1, "CRITICAL": 2}
 def severity_order(severity: str) -> int:
     """Rank of a severity, WATCH lowest."""
     return _ORDER[severity]
-
-
-def _stands(why: Explanation, threshold: float) -> bool:
-    return why.score_without_newest >= threshold
 
 
 def _beginning(alert: AlertState) -> str:

@@ -104,11 +104,24 @@ def spiked() -> Town:
     return copy.deepcopy(_spiked())
 
 
+def quiet() -> Town:
+    """The town before that: seventy ordinary days, of which nothing that was sent is kept."""
+    town = copy.copy(_quiet())
+    town.outputs = []
+    return copy.deepcopy(town)
+
+
 @cache
-def _spiked() -> Town:
+def _quiet() -> Town:
     town = Town(detect())
     town.hours(70 * 24)
     assert town.events == [], "nothing opens in a quiet town at this budget"
+    return town
+
+
+@cache
+def _spiked() -> Town:
+    town = copy.deepcopy(_quiet())
     town.hours(12, {"C": 2})
     return town
 

@@ -29,8 +29,7 @@ class Explanation:
 
     window_h and members (indexes of areas, itself among them): the hypothesis with the largest share of the score.
     observed to upper: the area's own count in that window; the set_ values add up all members. multiplier: how many
-    times the expected rate, shrunk towards 1, with its 95 % range. score_without_newest: the score had the area one
-    incident fewer in its newest hour with any.
+    times the expected rate, shrunk towards 1, with its 95 % range.
     """
 
     window_h: int
@@ -45,7 +44,6 @@ class Explanation:
     multiplier_lower: float
     multiplier_upper: float
     score: float
-    score_without_newest: float
 
 
 def quantile(share: float, mean: Floats, variance: Floats) -> npt.NDArray[np.int64]:

@@ -49,7 +49,8 @@ class UnitModel(Learner):
         """
         Make a model that saw more than this one and expects the same; to be scored and explained, never to learn.
 
-        cells: area, start of the hour in ms, incidents beside those counted. Hours outside the ring are left out.
+        cells: area, start of the hour in ms, incidents beside those counted; fewer if negative. Hours outside the ring
+        are left out.
         """
         ring = self._ring.copied()
         for area, hour_ms, more in cells:
@@ -143,6 +144,15 @@ class UnitModel(Learner):
         """Counts of all areas over *window_h* hours up to *now_ms*."""
         return self._totals_over(now_ms, window_h)[0]
 
+    def newest(self, areas: Sequence[int], now_ms: int, window_h: int) -> tuple[int, int] | None:
+        """Area and start in ms of the newest of the last *window_h* hours in which one of *areas* has an incident."""
+        first, end = self._span(now_ms, window_h)
+        rows, columns = np.nonzero(self._ring.counts[list(areas), self._ring.slice(first, end)])
+        if not len(rows):
+            return None
+        last = int(columns.argmax())
+        return areas[rows[last]], (first + int(columns[last])) * HOUR_MS
+
     def completeness(self, now_ms: int, window_h: int) -> float:
         """Share of the whole unit's expected count over *window_h* hours that should have been seen by *now_ms*."""
         first, end = self._span(now_ms, window_h)
@@ -186,16 +196,4 @@ class UnitModel(Learner):
             float(means[list(members)].sum()),
             *multiplier(own.observed, own.expected, self._batch),
             score,
-            self._score_without_newest(area, end, expected, plan),
         )
-
-    def _score_without_newest(self, area: int, end: int, expected: Floats, plan: Plan) -> float:
-        """Score of *area* with one incident fewer in its newest hour that has any."""
-        ring = self._ring
-        some = np.flatnonzero(ring.counts[area, : end - ring.first])
-        counts = ring.counts[:, : end - ring.first].copy()
-        if len(some):
-            counts[area, some[-1]] -= 1.0
-        starts = np.array([end - self._longest - ring.first])
-        observed = window_counts(counts, starts, self._longest, plan.rows, self.unit.settings.windows)
-        return float(self._odds(observed, expected, plan)[0, 0])

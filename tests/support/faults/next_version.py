@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from unittest.mock import patch
 
-from support.simulation.upgrade import NEXT, all_unwrapped, wrapped
+from support.simulation.upgrade import all_unwrapped, wrapped
 
 from streams import cli
 from streams.core.count import Count
@@ -32,8 +32,8 @@ def with_other_rows(stage: type[Stage]) -> None:
 
     patch.object(stage, "dirty", _dirty).start()
     patch.object(stage, "restore", _restore).start()
-    patch.object(stage, "row_format", NEXT).start()
-    patch.object(stage, "older_rows", {1: wrapped}).start()
+    patch.object(stage, "older_rows", {stage.row_format: wrapped}).start()
+    patch.object(stage, "row_format", stage.row_format + 1).start()
 
 
 def main() -> None:

@@ -98,7 +98,9 @@ def upgrade(bench: Bench) -> Figures:
         figures = world.finish()
         figures.silence_s = world.gap(begun, upgraded)
         for name, said in words.items():
-            told = re.search(r"row format 2, this version reads 1: start the version that wrote it", said)
-            figures.demand(told, f"{name} refuses without the way out: {said[-300:]}")
+            told = re.search(r"row format (\d+), this version reads (\d+): start the version that wrote it", said)
+            figures.demand(
+                told and int(told[1]) == int(told[2]) + 1, f"{name} refuses without the way out: {said[-300:]}"
+            )
     bench.within(figures, TAKEOVER_WITHIN)
     return figures

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from streams.core.stage import Marker, Output, Record, Renew, Row, Rows, Stage
 
-NEXT = 2
-
 
 def wrapped(row: Row) -> Row:
     """A row as the next version writes it."""
@@ -32,11 +30,10 @@ def all_unwrapped(rows: Rows) -> Rows:
 class Upgraded:
     """The next version of *stage*: the same machine with other rows."""
 
-    row_format = NEXT
-    older_rows: Mapping[int, Renew] = {1: wrapped}
-
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self.row_format = stage.row_format + 1
+        self.older_rows: Mapping[int, Renew] = {stage.row_format: wrapped}
 
     def apply(self, record: Record) -> Iterable[Output]:
         return self._stage.apply(record)

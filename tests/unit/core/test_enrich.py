@@ -103,6 +103,14 @@ def test_an_erased_incident_leaves_the_counts_and_nothing_of_it_is_remembered_to
     assert [each.value for each in life.stage.dirty()] == [(3, False, None)]
 
 
+def test_what_is_suspected_and_not_confirmed_is_marked_and_counted() -> None:
+    (suspected,) = Life().changes(category="shots_fired")
+    (recorded,) = Life().changes(category="gunshot_injury")
+
+    assert (suspected.quality, suspected.groups) == ((Quality.SUSPECTED,), ("shots_fired",))
+    assert recorded.quality == ()
+
+
 def test_a_merged_incident_leaves_the_counts_and_a_closed_one_stays() -> None:
     life = Life()
     life.tell(source_ref="1")

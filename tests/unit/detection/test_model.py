@@ -260,15 +260,16 @@ def test_an_explanation_names_window_areas_and_numbers() -> None:
     assert 1 in why.members
 
 
-def test_without_its_newest_incident_an_area_scores_what_it_would_have() -> None:
+def test_a_model_that_saw_one_fewer_scores_as_one_that_never_saw_it_to_the_bit() -> None:
     counts = poisson(0.2, 80)
     counts[1, -6:] += 2
     model, now = fed(counts)
-    why = model.explain(1, now)
+    supposed = model.with_more([(1, now - HOUR_MS, -1), (2, now - 5 * HOUR_MS, 1)])
 
     model.record(1, now - HOUR_MS, int(counts[1, -1]) - 1)
+    model.record(2, now - 5 * HOUR_MS, int(counts[2, -5]) + 1)
 
-    assert model.score(now).score[1] == pytest.approx(why.score_without_newest)
+    assert supposed.score(now).score.tolist() == model.score(now).score.tolist()
 
 
 def test_what_was_learnt_of_other_areas_is_refused() -> None:

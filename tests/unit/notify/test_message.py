@@ -19,6 +19,7 @@ from consumers.notify.channels.base import Parcel
 from consumers.notify.message import FIRST_LINE, Composer, Subject
 from schemas.events import AlertEvent
 
+RESTS = "It would not stand without its least certain incident"
 LINK = "https://desk.example.org/alerts/{alert_id}"
 TOWN = Gazetteer(
     {
@@ -113,6 +114,36 @@ def test_the_text_says_what_a_reader_needs_to_judge() -> None:
         assert needed in text
 
 
+@pytest.mark.parametrize(
+    ("given_", "line"),
+    [
+        ({}, ""),
+        ({"least_certain": "las|2", "doubt": "TIME_IMPRECISE"}, ""),
+        (
+            {"least_certain": "las|2", "doubt": "TIME_IMPRECISE", "stands_without_least_certain": False},
+            f"{RESTS} las|2: counted when it was reported, not when it happened",
+        ),
+        (
+            {"least_certain": "las|2", "doubt": "NEW_CODE", "stands_without_least_certain": False},
+            f"{RESTS} las|2: new code",
+        ),
+        (
+            {
+                "least_certain": "s|2",
+                "doubt": "SUSPECTED",
+                "stands_without_least_certain": False,
+                "group": "sexual_violence",
+            },
+            f"{RESTS}: suspected, not confirmed",
+        ),
+    ],
+)
+def test_the_text_says_what_is_doubtful_where_the_alert_rests_on_it(given_: dict[str, Any], line: str) -> None:
+    body = Composer(TOWN).text(subject(**given_)).body
+
+    assert [each for each in body.splitlines() if "least certain" in each] == [line] * bool(line)
+
+
 def test_an_exercise_says_so_before_all_else() -> None:
     text = Composer(TOWN).text(subject(tense="EXERCISE"))
 
@@ -128,6 +159,9 @@ def test_of_protected_groups_neither_ward_nor_hour_nor_incident_leaves(group: st
         area="H1",
         areas=("H1", "H2"),
         incidents=("met|secret",),
+        least_certain="met|secret",
+        doubt="SUSPECTED",
+        stands_without_least_certain=False,
         changed="met|secret withdrawn",
         text="at the corner shop",
     )
