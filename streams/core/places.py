@@ -89,7 +89,7 @@ class PackPlaces:
         return Refused(Reason.UNKNOWN_CATEGORY, f"scheme {n.scheme} has no category {n.category!r}")
 
 
-WHOLE = Settings(joint=0.0, multipliers=(1.2, 1.5, 2.3))
+WHOLE = Settings(joint=0.0, multipliers=(1.2, 1.6, 2.3, 3.5))
 """Of a whole region: no share of the prior goes to neighbours that it has not, and its rises are small ones."""
 
 _UNSURE = (Quality.AREA_CODE_ONLY, Quality.UNKNOWN_AREA_CODE)
