@@ -152,13 +152,19 @@ class Detect:
         if turned:
             for (region, _, group), watch in self._watches.items():
                 self._sight[region].arrivals.tell(group, watch.model)
-        for transition in self._left.ended(now):
-            yield from self._tell(transition, now)
+        yield from self._leave(now)
         for plan in self._plans.values():
             yield from self._alarms(plan, closed)
             yield from self._region(plan, now, before, everything=everything)
         if turned:
             self._forget(now)
+
+    def _leave(self, now: Millis) -> Iterator[Output]:
+        """Tell, once, that regions are watched as a whole no more."""
+        for count in self._left.grey(now) if self._counts else ():
+            yield Output(COUNTS, f"{count.area}|{count.group}", count)
+        for transition in self._left.ended(now):
+            yield from self._tell(transition, now)
 
     def _alarms(self, plan: RegionPlan, closed: Closed[HourCount]) -> Iterator[Output]:
         version = self._budgets[plan.region].version

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
-from schemas.events import WHOLE_LEVEL, AlertKind, AlertReason, HourCount, Millis
+from schemas.events import WHOLE_LEVEL, AlertKind, AlertReason, AreaCount, AreaState, HourCount, Millis
 from streams.core.alert import AlertState, Transition, alert_of
+from streams.core.areas import heartbeat
 from streams.core.ledger import KEPT
 from streams.core.revisions import MASS_CHANGE
 from streams.core.stage import Row, Rows, RowValue
@@ -23,6 +24,9 @@ Key = tuple[str, str, str]
 
 GREATER_PART = 0.5
 """Alerts of areas that hold more of the region's surplus than this tell of it."""
+
+SWITCHED_OFF = "SWITCHED_OFF"
+"""Why the counts of a region that is watched as a whole no more are grey."""
 
 _OF_UNITS = frozenset({"model", "cell", "alert"})
 
@@ -84,12 +88,18 @@ def untold(whole: UnitWatch, finer: Sequence[UnitWatch], now: Millis) -> Iterato
 
 
 class Left:
-    """What the journal holds of regions that are watched as a whole no more: open alerts end, then all is dropped."""
+    """
+    What the journal holds of regions that are watched as a whole no more.
+
+    At the first tick open alerts end and the counts turn grey, then all is dropped: what a region that is switched on
+    again some day goes on from is what its areas keep then.
+    """
 
     def __init__(self, units: Container[Key]) -> None:
         self._units = units
         self._keys: list[str] = []
         self._alerts: list[AlertState] = []
+        self._watched: set[Key] = set()
         self._gone: list[str] = []
 
     def restore(self, rows: Rows) -> dict[str, RowValue]:
@@ -101,14 +111,20 @@ class Left:
                 others[key] = value
                 continue
             self._keys.append(key)
+            self._watched.add((names[0], names[1], names[2]))
             if kind == "alert":
                 self._alerts.append(alert_of(value))
         return others
+
+    def grey(self, now: Millis) -> list[AreaCount]:
+        """Counts that say of each region and group that it is watched no more; to be asked before :meth:`ended`."""
+        return [_grey(region, group, now) for region, _, group in sorted(self._watched)]
 
     def ended(self, now: Millis) -> list[Transition]:
         """End the alerts that are open, once; from then on nothing is kept."""
         self._gone += self._keys
         self._keys = []
+        self._watched.clear()
         alerts, self._alerts = self._alerts, []
         return [_ended(alert, now) for alert in alerts if alert.over_since is None]
 
@@ -117,6 +133,11 @@ class Left:
         for key in sorted(self._gone):
             yield Row(key, None)
         self._gone.clear()
+
+
+def _grey(region: str, group: str, now: Millis) -> AreaCount:
+    nothing = heartbeat(region, now)
+    return replace(nothing, level=WHOLE_LEVEL, area=region, group=group, state=AreaState.GREY, grey_reason=SWITCHED_OFF)
 
 
 def _ended(alert: AlertState, now: Millis) -> Transition:

@@ -1,4 +1,4 @@
-"""The whole region as one area: its model is that of the sums, its alerts yield to those of areas, it comes and goes."""
+"""The whole region as one area: its model is that of the sums, its alerts yield to those of areas."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from streams.core.detection.settings import Settings
 from streams.core.detection.unit import Unit, UnitModel
 from streams.core.places import WHOLE
 from streams.core.watch import UnitWatch
+from streams.core.whole import SWITCHED_OFF
 
 GROUP = "knife_crime"
 Journal = dict[str, Any]
@@ -41,11 +42,11 @@ def unit(level: str, areas: tuple[str, ...], near: tuple[tuple[int, ...], ...], 
 BOROUGHS = unit("borough", AREAS, NEAR, Settings())
 REGION = unit("region", ("R",), ((),), WHOLE)
 BUDGETS = {BOROUGHS.key: 0.05, REGION.key: 0.02}
-SWITCHED_ON: RegionPlan = plan(units=(BOROUGHS, REGION), own_budgets=BUDGETS)
-SWITCHED_OFF: RegionPlan = plan(units=(BOROUGHS,), own_budgets=BUDGETS)
+ON: RegionPlan = plan(units=(BOROUGHS, REGION), own_budgets=BUDGETS)
+OFF: RegionPlan = plan(units=(BOROUGHS,), own_budgets=BUDGETS)
 
 
-def stage(of: RegionPlan = SWITCHED_ON) -> Detect:
+def stage(of: RegionPlan = ON) -> Detect:
     return Detect([of], enriched_partitions=1)
 
 
@@ -61,7 +62,7 @@ def cut(of: Detect, journal: Journal) -> None:
             journal[key] = msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=tuple)
 
 
-def restored(of: Detect, journal: Journal, anew: RegionPlan = SWITCHED_ON) -> Detect:
+def restored(of: Detect, journal: Journal, anew: RegionPlan = ON) -> Detect:
     cut(of, journal)
     other = stage(anew)
     other.restore(dict(journal), of.marker())
@@ -204,7 +205,7 @@ def test_a_stage_restored_from_its_rows_sends_of_the_region_what_the_undisturbed
 
 
 def test_a_journal_without_the_region_gives_it_the_weeks_that_its_areas_keep() -> None:
-    town, journal = Town(stage(SWITCHED_OFF)), Journal()
+    town, journal = Town(stage(OFF)), Journal()
     town.hours(50 * 24 + 5)
     old = copy.deepcopy(town)
     town.stage = restored(town.stage, journal)
@@ -231,16 +232,18 @@ def test_a_region_that_is_switched_off_ends_its_alerts_and_leaves_nothing_in_the
     cut(town.stage, journal)
     town.hours(12, {"C": 4})
     (alert,) = [each for each in town.stage.alerts() if each.level == "region" and each.is_open]
-    town.stage = restored(town.stage, journal, SWITCHED_OFF)
+    town.stage = restored(town.stage, journal, OFF)
     cut(town.stage, journal)
     assert any(key.startswith("alert|R|region|") for key in journal), "kept until its end is told"
-    town.stage = restored(town.stage, journal, SWITCHED_OFF)
+    town.stage = restored(town.stage, journal, OFF)
     town.hours(3)
     cut(town.stage, journal)
 
     ended = of_region(town.events)[-1]
     assert (ended.alert_id, ended.kind, ended.reason) == (alert.alert_id, AlertKind.ENDED, AlertReason.GREY)
     assert [event.kind for event in of_region(town.events)].count(AlertKind.ENDED) == 1
+    grey = [each for each in town.counts if each.grey_reason == SWITCHED_OFF]
+    assert [(each.level, each.area, each.group, each.state) for each in grey] == [("region", "R", GROUP, "GREY")]
     assert not [key for key in journal if key.split("|")[2:3] == ["region"]]
     assert town.stage.alerts()
     assert {event.level for event in town.events} == {"borough", "region"}
