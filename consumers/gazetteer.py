@@ -27,7 +27,8 @@ class Words:
     Of one region: its zone, its levels from coarse to fine, names and parents of its areas by code.
 
     ``coarse`` are the areas of the first level; ``residents`` and ``bands`` (of deprivation) are of areas of which they
-    are known, ``told_by`` is where the bands come from.
+    are known, ``told_by`` is where the bands come from. ``whole`` is the code of the region as one area, "" where it is
+    not watched as one.
     """
 
     zone: ZoneInfo
@@ -38,6 +39,7 @@ class Words:
     residents: Mapping[str, int] = field(default_factory=dict)
     bands: Mapping[str, int] = field(default_factory=dict)
     told_by: str = ""
+    whole: str = ""
 
 
 class Gazetteer:
@@ -46,6 +48,7 @@ class Gazetteer:
     def __init__(self, regions: Mapping[str, Words]) -> None:
         self.regions = MappingProxyType(dict(regions))
         self._names = {code: name for words in regions.values() for code, name in words.names.items()}
+        self._names |= {words.whole: _titled(words.whole) for words in regions.values() if words.whole}
         self._parents = {code: parent for words in regions.values() for code, parent in words.parents.items()}
 
     @classmethod
@@ -76,6 +79,10 @@ class Gazetteer:
         within = [self.name(parent) for parent in parents if parent]
         return f"{named} ({', '.join(within[:2])})" if within else named
 
+    def known(self, code: str) -> bool:
+        """Whether it is the code of an area, or of a region that is watched as one."""
+        return code in self._names
+
     def zone(self, region: str) -> ZoneInfo:
         """Time zone of a region."""
         words = self.regions.get(region)
@@ -96,20 +103,33 @@ def _read(pack: str) -> tuple[str, Words]:
         told = tomllib.loads((folder / "region.toml").read_text("utf-8"))
         with (folder / "areas.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
+        coarse = tuple(sorted(row["code"] for row in rows if row["level"] == told["levels"][0]))
+        watched = told.get("detection", {}).get("whole_region") and len(coarse) > 1
         bands, told_by = _bands(folder, {row["code"]: row["level"] for row in rows})
         words = Words(
             zone=ZoneInfo(told["zone"]),
             levels=tuple(told["levels"]),
             names={row["code"]: row["name"] for row in rows},
             parents={row["code"]: row["parent"] for row in rows},
-            coarse=tuple(sorted(row["code"] for row in rows if row["level"] == told["levels"][0])),
+            coarse=coarse,
             residents={row["code"]: int(row["population"]) for row in rows if row.get("population")},
             bands=bands,
             told_by=told_by,
+            whole=str(told["name"]) if watched else "",
         )
-    except (OSError, KeyError, ValueError, StopIteration, zlib.error, EOFError) as error:
+    except (OSError, KeyError, ValueError, AttributeError, StopIteration, zlib.error, EOFError) as error:
         raise UsageError(f"region {pack} can't be read: `firebreak region check {pack}` says why") from error
     return str(told["name"]), words
+
+
+def _titled(code: str) -> str:
+    """
+    Name of a region as one area.
+
+    >>> _titled("greater-manchester")
+    'Greater Manchester, whole region'
+    """
+    return f"{code.replace('-', ' ').replace('_', ' ').title()}, whole region"
 
 
 def _bands(folder: Path, levels: Mapping[str, str]) -> tuple[dict[str, int], str]:

@@ -41,6 +41,9 @@ ERASURE = "firebreak.erasure"
 UNKNOWN_AREA = "UNKNOWN"
 """Area of an incident whose place can't be told; such incidents are in no area's count."""
 
+WHOLE_LEVEL = "region"
+"""Level of the one area that is a whole region; its code is the region's name."""
+
 
 class Kind(StrEnum):
     """What a notification says of its incident."""

@@ -11,7 +11,7 @@ import numpy as np
 from consumers.console.state import Json
 from consumers.gazetteer import Words
 from schemas.equity import AreaLoad, BandLoad, Going, Interval, by_band, goes_with, share_limits
-from schemas.events import Alert, Millis, Quality, Tense
+from schemas.events import WHOLE_LEVEL, Alert, Millis, Quality, Tense
 
 SEED = 1
 """Of the draws for an interval: the same alerts give the same page."""
@@ -57,7 +57,7 @@ def board(region: str, words: Words, alerts: Iterable[Alert], feed: Iterable[Jso
 
     The feed of newest incidents covers no month, so it can say that the police's own activity comes in, and no more.
     """
-    own = [each for each in alerts if each.region == region]
+    own = [each for each in alerts if each.region == region and each.level != WHOLE_LEVEL]
     opened = Counter(words.parents.get(each.area) or each.area for each in own)
     loads = [
         AreaLoad(area=code, alerts=opened[code], residents=words.residents.get(code), band=words.bands.get(code))

@@ -132,16 +132,20 @@ class Pages:
             (each for (area, _), each in list(site.world.areas.items()) if area == code and eyes.sees(each)),
             key=lambda each: each.group,
         )
-        known = any(code in words.names for words in site.gazetteer.regions.values())
-        if not counts and not known:
+        if not counts and not site.gazetteer.known(code):
             raise web.HTTPNotFound(text="no such area")
         charts = [
             (each.group, pictures.series(site.world.of_area(code, each.group), f"{each.group} in 24 hours", self._day))
             for each in counts
         ]
         past = views.history(site.world, eyes, views.Wanted(area=code))
-        finer = views.tiles(site.world, eyes, self._finer())
-        inside = [tile for tile in finer if eyes.gazetteer.parent(tile.code) == code]
+        whole = site.gazetteer.regions[code] if self._whole(code) else None
+        finer = views.tiles(site.world, eyes, self._finer() if whole is None else whole.levels[0])
+        inside = [
+            tile
+            for tile in finer
+            if code == (eyes.gazetteer.parent(tile.code) if whole is None else tile.counts[0].region)
+        ]
         return site.page(
             request,
             "area.html",
@@ -156,6 +160,10 @@ class Pages:
     def _day(self, at: Millis) -> str:
         region = next(iter(self._site.gazetteer.regions), "")
         return self._site.gazetteer.local(region, at).strftime("%a %d")
+
+    def _whole(self, code: str) -> bool:
+        words = self._site.gazetteer.regions.get(code)
+        return words is not None and words.whole == code
 
     def _finer(self) -> str:
         return next((words.levels[1] for words in self._site.gazetteer.regions.values() if len(words.levels) > 1), "-")

@@ -9,7 +9,7 @@ from statistics import median
 
 from consumers.console.state import OPEN, Json, World
 from consumers.console.words import PROTECTED, Eyes, group, words
-from schemas.events import DAY, HOUR, Alert, AlertEvent, AlertKind, AreaCount, Millis
+from schemas.events import DAY, HOUR, WHOLE_LEVEL, Alert, AlertEvent, AlertKind, AreaCount, Millis
 from schemas.silence import Scope, preview
 
 RANK = {"CRITICAL": 0, "ALERT": 1, "WATCH": 2}
@@ -108,13 +108,14 @@ class Tile:
 
 
 def tiles(world: World, eyes: Eyes, level: str = "") -> list[Tile]:
-    """Areas by name, of one level, "" for the coarse ones."""
+    """Areas by name, of one level, "" for the coarse ones after the whole of regions."""
     by_area: dict[str, list[AreaCount]] = defaultdict(list)
     for count in list(world.areas.values()):
         coarse = not eyes.gazetteer.parent(count.area)
         if (count.level == level if level else coarse) and eyes.sees(count):
             by_area[count.area].append(count)
-    return sorted((_tile(code, counts, eyes) for code, counts in by_area.items()), key=lambda each: each.name)
+    made = (_tile(code, counts, eyes) for code, counts in by_area.items())
+    return sorted(made, key=lambda each: (each.level != WHOLE_LEVEL, each.name))
 
 
 def _tile(code: str, counts: list[AreaCount], eyes: Eyes) -> Tile:

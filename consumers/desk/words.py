@@ -64,7 +64,7 @@ def described(alert: Alert, gazetteer: Gazetteer) -> Iterator[tuple[str, str]]:
 def happened(event: AlertEvent, gazetteer: Gazetteer) -> str:
     """One line about one event."""
     told = f"{gazetteer.time(event.region, event.clock)}  {event.kind.lower():<12} {event.changed}"
-    hidden = " (silenced)" if event.silenced_by else " (told by the alert above it)" if event.inhibited_by else ""
+    hidden = " (silenced)" if event.silenced_by else " (told by another alert)" if event.inhibited_by else ""
     return told + (f": {event.text}" if event.text else "") + hidden
 
 

@@ -44,7 +44,10 @@ _REGION = click.option(
 
 def rules_of(routes: Routes, gazetteer: Gazetteer) -> Rules:
     """Routes with what has to be known of regions."""
-    parents = {code: parent for words in gazetteer.regions.values() for code, parent in words.parents.items()}
+    # the whole region stands for all that is in it, as any area does
+    parents = {
+        code: parent or each.whole for each in gazetteer.regions.values() for code, parent in each.parents.items()
+    }
     zones = {name: words.zone for name, words in gazetteer.regions.items()}
     return Rules(routes=routes, parents=MappingProxyType(parents), zones=MappingProxyType(zones))
 
@@ -145,8 +148,7 @@ def check_command(file: Path, regions: tuple[str, ...]) -> None:
 
 
 def _unknown_areas(routes: Routes, gazetteer: Gazetteer) -> set[str]:
-    known = {code for words in gazetteer.regions.values() for code in words.names}
-    return {area for route in routes.routes for area in route.areas} - known
+    return {area for route in routes.routes for area in route.areas if not gazetteer.known(area)}
 
 
 @notify.command("dry-run")

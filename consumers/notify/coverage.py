@@ -9,7 +9,7 @@ from consumers.gazetteer import Gazetteer
 from consumers.notify.cases import Rules
 from consumers.notify.routes import SEVERITIES, Route, rank
 from consumers.notify.times import DAYS, Span
-from schemas.events import Severity
+from schemas.events import WHOLE_LEVEL, Severity
 
 HOURS = 24 * 7
 
@@ -35,17 +35,19 @@ class Gap:
 
 def gaps(rules: Rules, gazetteer: Gazetteer) -> Iterator[Gap]:
     """
-    Every gap for ALERT and CRITICAL at the coarsest level, which tells for the finer ones.
+    Every gap for ALERT and CRITICAL at the coarsest level, which tells for the finer ones, and of the whole region.
 
     Groups are those that routes name, and one that none names.
     """
     named = sorted({group for route in rules.routes.routes for group in route.groups})
     for region, words in gazetteer.regions.items():
-        level = words.levels[0]
-        areas = [code for code in words.names if not words.parents.get(code)]
-        for severity in SEVERITIES[rank(Severity.ALERT) :]:
-            for group in ("", *named):
-                yield from _gap(rules, region, level, severity, group, areas)
+        levels = {words.levels[0]: [code for code in words.names if not words.parents.get(code)]}
+        if words.whole:
+            levels[WHOLE_LEVEL] = [words.whole]
+        for level, areas in levels.items():
+            for severity in SEVERITIES[rank(Severity.ALERT) :]:
+                for group in ("", *named):
+                    yield from _gap(rules, region, level, severity, group, areas)
 
 
 def _gap(rules: Rules, region: str, level: str, severity: str, group: str, areas: list[str]) -> Iterator[Gap]:
@@ -65,19 +67,20 @@ def _gap(rules: Rules, region: str, level: str, severity: str, group: str, areas
 
 
 def _hours(rules: Rules, region: str, level: str, severity: str, group: str, area: str) -> int:
-    fitting = [route for route in rules.routes.routes if _fits(route, region, level, severity, group, area)]
+    around = frozenset((area, rules.parents.get(area, "")))
+    fitting = [route for route in rules.routes.routes if _fits(route, region, level, severity, group, around)]
     if any(not route.when for route in fitting):
         return 0
     return sum(not any(_held(route.when, hour) for route in fitting) for hour in range(HOURS))
 
 
-def _fits(route: Route, region: str, level: str, severity: str, group: str, area: str) -> bool:
+def _fits(route: Route, region: str, level: str, severity: str, group: str, around: frozenset[str]) -> bool:
     return (
         rank(severity) >= rank(route.severity)
         and (not route.regions or region in route.regions)
         and (not route.levels or level in route.levels)
         and (not route.groups or group in route.groups)
-        and (not route.areas or area in route.areas)
+        and (not route.areas or not around.isdisjoint(route.areas))
     )
 
 

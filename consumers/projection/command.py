@@ -19,6 +19,7 @@ from consumers.projection.projector import Projector
 from consumers.projection.tables import TABLES, TOPICS, Rows
 from schemas import registry
 from schemas.errors import UsageError
+from schemas.events import WHOLE_LEVEL
 from schemas.settings import Settings, from_env
 
 
@@ -31,7 +32,8 @@ class Projection:
         self._metrics = LoopMetrics(self.registry, "projector")
         self._store = Store(connected(settings.redis_url), settings.topic_prefix, TABLES)
         self._wire = registry.wire(settings)
-        self._coarse = {words.levels[0] for words in Gazetteer.load(settings.regions).regions.values()}
+        regions = Gazetteer.load(settings.regions).regions
+        self._coarse = {WHOLE_LEVEL, *(words.levels[0] for words in regions.values())}
         self._writer = uuid.uuid4().hex
         self._over = False
         self._projector, self._loop = self._made()

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from schemas.errors import UsageError
 from streams.backtest import report
 from streams.backtest.detectability import areas_tried, detectability
-from streams.backtest.hours import Hours, hour_of, read_hours
+from streams.backtest.hours import Hours, hour_of, read_hours, with_whole
 from streams.backtest.plan import Plan, budget_of, chosen_units, planned
 from streams.backtest.run import Step, Told, calibrated, learn_all, run
 from streams.backtest.spikes import LENGTHS
@@ -60,7 +60,7 @@ def progress() -> Iterator[Step]:
 
 
 def read(file: Path, region: Region, step: Step) -> Hours:
-    """Read an hours file under a bar of its bytes."""
+    """Read an hours file under a bar of its bytes, and add the region as a whole."""
     told, before = step(f"read {file.name}", file.stat().st_size), 0
 
     def reached(place: int) -> None:
@@ -70,7 +70,7 @@ def read(file: Path, region: Region, step: Step) -> Hours:
 
     hours = read_hours(file, region, reached)
     reached(file.stat().st_size)
-    return hours
+    return with_whole(hours, region)
 
 
 def hour(name: str, text: str) -> int:

@@ -9,7 +9,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.errors import UsageError
-from schemas.events import HOUR, UNKNOWN_AREA, HourCount
+from schemas.events import HOUR, UNKNOWN_AREA, WHOLE_LEVEL, HourCount
 from streams.core.geography import Region
 from streams.core.vintages import dealt
 
@@ -277,6 +277,26 @@ class _Reader:
             if total.max() > LARGEST:
                 raise UsageError(f"{self._file}: {part.new} has more than {LARGEST} incidents in one hour")
             table[number] = total
+
+
+def with_whole(hours: Hours, region: Region) -> Hours:
+    """The same with the sums over the partition level, where *region* is watched as a whole too."""
+    if not region.whole:
+        return hours
+    sums = {
+        (WHOLE_LEVEL, group): _summed(table, group)
+        for (level, group), table in hours.counts.items()
+        if level == region.partition_level
+    }
+    return replace(hours, counts={**hours.counts, **sums})
+
+
+def _summed(table: Counts, group: str) -> Counts:
+    total = table.sum(axis=0, dtype=np.int64, keepdims=True)
+    if total.max(initial=0) > LARGEST:
+        raise UsageError(f"the whole region has more than {LARGEST} incidents of {group} in one hour")
+    counts: Counts = total.astype(np.uint16)
+    return counts
 
 
 def write_hours(path: Path, counts: Iterable[HourCount]) -> None:

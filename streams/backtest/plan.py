@@ -78,7 +78,7 @@ def chosen_units(region: Region, hours: Hours, levels: Sequence[str], groups: Se
         A level or group is asked for that is not there.
 
     """
-    for asked, known, what in ((levels, region.levels, "level"), (groups, region.scored_groups, "scored group")):
+    for asked, known, what in ((levels, region.unit_levels, "level"), (groups, region.scored_groups, "scored group")):
         stranger = next((name for name in asked if name not in known), None)
         if stranger is not None:
             raise UsageError(f"--{what.split()[-1]} {stranger}: region {region.name} has no such {what}")

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from types import MappingProxyType
 from typing import cast
 
 from schemas.events import (
     DAY,
     HOUR,
+    WHOLE_LEVEL,
     AlertKind,
     AlertReason,
     Command,
@@ -42,6 +45,7 @@ from streams.core.sight import Sight
 from streams.core.stage import Marker, Output, Record, Renew, Row, Rows, RowValue
 from streams.core.thresholds import StandingBudget
 from streams.core.watch import UnitWatch
+from streams.core.whole import Key, Left, begin, together, told_by, untold
 
 COUNTS = "areas.counts"
 EVENTS = "alerts.events"
@@ -50,9 +54,6 @@ AUDIT = "audit"
 FULL_EVERY: Millis = 300_000
 LONGEST_PAST: Millis = 366 * DAY
 """A model that begins with a past (a first load) learns from so much of it."""
-
-Key = tuple[str, str, str]
-"""Region, level, group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class RegionPlan:
     parents: Mapping[str, str]
     """Area of the partition level that a finer area lies in."""
     units: tuple[Unit, ...]
+    """Those of the level ``region`` watch the sum of the partition level; they are the last."""
     sentinels: tuple[str, ...]
     alerts_per_week: float
     own_budgets: Mapping[str, float]
@@ -113,6 +115,7 @@ class Detect:
         }
         self._units = {_key(unit): unit for plan in plans for unit in plan.units}
         self._watches: dict[Key, UnitWatch] = {}
+        self._left = Left(self._units)
         self._injections = Injections(self._units)
         self._sentinels = {
             (plan.region, plan.level, group): SentinelWatch(
@@ -151,11 +154,19 @@ class Detect:
         if turned:
             for (region, _, group), watch in self._watches.items():
                 self._sight[region].arrivals.tell(group, watch.model)
+        yield from self._leave(now)
         for plan in self._plans.values():
             yield from self._alarms(plan, closed)
             yield from self._region(plan, now, before, everything=everything)
         if turned:
             self._forget(now)
+
+    def _leave(self, now: Millis) -> Iterator[Output]:
+        """Tell, once, that regions are watched as a whole no more."""
+        for count in self._left.grey(now) if self._counts else ():
+            yield Output(COUNTS, f"{count.area}|{count.group}", count)
+        for transition in self._left.ended(now):
+            yield from self._tell(transition, now)
 
     def _alarms(self, plan: RegionPlan, closed: Closed[HourCount]) -> Iterator[Output]:
         version = self._budgets[plan.region].version
@@ -172,14 +183,32 @@ class Detect:
 
     def _take(self, closed: Closed[HourCount]) -> None:
         self._injections.take(closed.items, closed.clock)
-        for count in sorted((count for count in closed.items if count.tense == self._tense), key=_order):
-            key = (count.region, count.level, count.group)
-            if key in self._sentinels:
-                self._sentinels[key].take(count, closed.clock)
-            elif key in self._units:
-                new = self._watch(key, count.hour, closed.clock).take(count, closed.clock)
-                if count.level == self._plans[count.region].level:
-                    self._sight[count.region].arrivals.learn(count, new)
+        counts = sorted((count for count in closed.items if count.tense == self._tense), key=_order)
+        for _, of_hour in groupby(counts, key=attrgetter("hour")):
+            summed: dict[Key, HourCount] = {}
+            for count in of_hour:
+                self._set(count, closed.clock)
+                whole = (count.region, WHOLE_LEVEL, count.group)
+                if whole in self._units and count.level == self._plans[count.region].level:
+                    summed[whole] = count
+            # after its last count, and before the next hour's: a first load may drop old hours as it goes on
+            for whole, count in summed.items():
+                self._sum(whole, count, closed.clock)
+
+    def _set(self, count: HourCount, now: Millis) -> None:
+        key = (count.region, count.level, count.group)
+        if key in self._sentinels:
+            self._sentinels[key].take(count, now)
+        elif key in self._units:
+            new = self._watch(key, count.hour, now).take(count, now)
+            if count.level == self._plans[count.region].level:
+                self._sight[count.region].arrivals.learn(count, new)
+
+    def _sum(self, whole: Key, count: HourCount, now: Millis) -> None:
+        areas = self._watches.get((count.region, count.level, count.group))
+        sum_of = None if areas is None else together(areas, count.hour, now, self._tense)
+        if sum_of is not None:
+            self._watch(whole, count.hour, now).take(sum_of, now)
 
     def _watch(self, key: Key, hour: Millis, now: Millis) -> UnitWatch:
         watch = self._watches.get(key)
@@ -211,6 +240,8 @@ class Detect:
         if not everything and not changed and not watch.alerts and not turned:
             return
         moved = [self._inhibited(plan, watch, each) for each in watch.evaluate(now, everything=everything)]
+        if watch.unit.level == WHOLE_LEVEL:
+            moved += untold(watch, self._finer(plan, watch.unit.group), now)
         for transition in moved:
             yield from self._tell(transition, now)
         if self._counts:
@@ -219,14 +250,25 @@ class Detect:
                 yield Output(COUNTS, f"{count.area}|{count.group}", count)
 
     def _inhibited(self, plan: RegionPlan, watch: UnitWatch, transition: Transition) -> Transition:
-        """An alert of a finer level that opens under an open one of the partition level is told by that one."""
+        """
+        An alert of a finer level that opens under an open one of the partition level is told by that one.
+
+        The whole region's is told by those of areas if most of it is theirs; they say where, so never by it.
+        """
         alert = transition.alert
         above = self._watches.get((plan.region, plan.level, alert.group))
         if transition.kind is not AlertKind.OPENED or alert.level == plan.level or above is None:
             return transition
+        if alert.level == WHOLE_LEVEL:
+            by = told_by(watch, alert.evidence.window, self._finer(plan, alert.group), alert.evidence.at)
+            return watch.inhibit(transition, by) if by else transition
         parents = {plan.parents.get(area, "") for area in alert.areas}
         over = next((each for each in above.alerts.values() if each.is_open and parents & each.episode.areas), None)
         return transition if over is None else watch.inhibit(transition, over.alert_id)
+
+    def _finer(self, plan: RegionPlan, group: str) -> list[UnitWatch]:
+        watches = (self._watches.get((plan.region, unit.level, group)) for unit in plan.units if unit.group == group)
+        return [watch for watch in watches if watch is not None and watch.unit.level != WHOLE_LEVEL]
 
     def _tell(self, transition: Transition, now: Millis) -> Iterator[Output]:
         alert = transition.alert
@@ -361,7 +403,7 @@ class Detect:
         rows = [row for watch in self._watches.values() for row in watch.dirty()]
         rows += [row for sentinel in self._sentinels.values() for row in sentinel.dirty()]
         rows += [row for sight in self._sight.values() for row in sight.dirty()]
-        rows += [*self._orders.dirty(), *self._injections.dirty()]
+        rows += [*self._orders.dirty(), *self._injections.dirty(), *self._left.dirty()]
         rows += [Row(f"calibration|{region}", self._budgets[region].to_row()) for region in sorted(self._calibrated)]
         self._calibrated.clear()
         return rows
@@ -378,7 +420,7 @@ class Detect:
         """Take over models, hours, alerts, silences and calibrations of an earlier owner."""
         models: dict[Key, list[tuple[str, RowValue]]] = {}
         late: list[Row] = []
-        for key, value in rows.items():
+        for key, value in self._left.restore(rows).items():
             kind, _, rest = key.partition("|")
             if kind == "model":
                 region, level, group, name = rest.split("|", 3)
@@ -397,8 +439,20 @@ class Detect:
             watch.model.restore(cast("list[ModelRow]", state))
         for name, kept in late:
             self._restore(name, cast("RowValue", kept))
+        self._begin()
         for watch in self._watches.values():
             watch.blind = self._sight[watch.unit.region].blind(watch.unit.group, self._clock)
+
+    def _begin(self) -> None:
+        """Begin units of whole regions that a journal knows nothing of: with the weeks that their areas keep."""
+        for region, level, group in self._units:
+            areas = self._watches.get((region, self._plans[region].level, group))
+            if level != WHOLE_LEVEL or areas is None or (region, level, group) in self._watches:
+                continue
+            whole = self._watch((region, level, group), areas.model.kept_hours().start, self._clock)
+            self._sight[region].arrivals.tell(group, whole.model)
+            begin(whole, areas, self._clock, self._tense)
+            whole.model.advance(self._clock)
 
     def _restore(self, key: str, value: RowValue) -> None:
         kind, first, *rest = key.split("|")

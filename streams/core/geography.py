@@ -18,7 +18,7 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from schemas.events import Millis
+from schemas.events import WHOLE_LEVEL, Millis
 from streams.core.detection.calendar import Period
 from streams.core.taxonomy import Taxonomy, spelling
 from streams.core.vintages import Succession
@@ -94,6 +94,8 @@ class Region:
     deprivation: Mapping[str, int] = field(default_factory=dict)
     """Bands by area, 1 the most deprived fifth; empty where not known."""
     deprivation_source: str = ""
+    whole: bool = False
+    """Whether the region is watched as one area too."""
 
     @property
     def partition_level(self) -> str:
@@ -111,6 +113,11 @@ class Region:
         return tuple(group for group in self.groups if group not in self.sentinels)
 
     @property
+    def unit_levels(self) -> tuple[str, ...]:
+        """Levels of the units of detection: the region's own, and the whole last."""
+        return (*self.levels, WHOLE_LEVEL) if self.whole else self.levels
+
+    @property
     def parents(self) -> Mapping[str, str]:
         """Area of the partition level that each finer area lies in."""
         return {area.code: area.parent for area in self.areas if area.parent}
@@ -122,6 +129,8 @@ class Region:
 
     def unit_areas(self, level: str) -> tuple[str, ...]:
         """Codes of the areas of *level*, sorted: the order in which a unit of detection numbers them."""
+        if level == WHOLE_LEVEL:
+            return (self.name,) if self.whole else ()
         return tuple(sorted(area.code for area in self.areas if area.level == level))
 
     def neighbour_indexes(self, level: str) -> tuple[tuple[int, ...], ...]:
@@ -135,7 +144,7 @@ class Region:
         The occasions as a unit at *level* sees them, areas by number, sorted.
 
         An occasion of a coarser area is one of each of its finer areas; that of a finer area is one of the area it
-        lies in, once however many of its areas have it.
+        lies in, once however many of its areas have it. To the whole region what is known of an area is nothing.
         """
         number = {code: index for index, code in enumerate(self.unit_areas(level))}
         periods = {

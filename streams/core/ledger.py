@@ -175,6 +175,15 @@ class Ledger:
         cell = self._cells.get(area, {}).get(hour)
         return () if cell is None else cell.contributions
 
+    def together(self, hour: Millis) -> Cell:
+        """What one hour holds over all areas."""
+        cells = [hours[hour] for _, hours in sorted(self._cells.items()) if hour in hours]
+        return Cell(sum(cell.incidents for cell in cells), tuple(each for cell in cells for each in cell.contributions))
+
+    def kept(self) -> list[Millis]:
+        """The hours that are kept of any area, sorted."""
+        return sorted({hour for hours in self._cells.values() for hour in hours})
+
     def received(self, first: Mapping[str, Millis]) -> None:
         """Give incidents that are named anew the time at which they were *first* received."""
         for area, hour in list(self._naming(first)) if first else ():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from schemas.events import UNKNOWN_AREA, Notification, Quality, Reason
+from schemas.events import UNKNOWN_AREA, WHOLE_LEVEL, Notification, Quality, Reason
 from streams.core.count import RegionRoute
 from streams.core.detect import RegionPlan
+from streams.core.detection.settings import Settings
 from streams.core.detection.unit import Unit
 from streams.core.enrich import Situation
 from streams.core.geography import Locator, Place, Region
@@ -88,6 +89,9 @@ class PackPlaces:
         return Refused(Reason.UNKNOWN_CATEGORY, f"scheme {n.scheme} has no category {n.category!r}")
 
 
+WHOLE = Settings(joint=0.0, multipliers=(1.2, 1.6, 2.3, 3.5))
+"""Of a whole region: no share of the prior goes to neighbours that it has not, and its rises are small ones."""
+
 _UNSURE = (Quality.AREA_CODE_ONLY, Quality.UNKNOWN_AREA_CODE)
 """Of a code alone, and of no area of today."""
 
@@ -116,7 +120,7 @@ def routes(regions: Iterable[Region], inbox_of: Mapping[str, int]) -> dict[str, 
 
 
 def plan_of(region: Region) -> RegionPlan:
-    """What the third stage needs: a unit for each level and scored group."""
+    """What the third stage needs: a unit for each level (the whole region last) and scored group."""
     units = tuple(
         Unit(
             region=region.name,
@@ -127,8 +131,9 @@ def plan_of(region: Region) -> RegionPlan:
             zone=region.zone,
             day_starts=region.day_starts,
             periods=region.periods(level),
+            settings=WHOLE if level == WHOLE_LEVEL else Settings(),
         )
-        for level in region.levels
+        for level in region.unit_levels
         for group in region.scored_groups
     )
     return RegionPlan(

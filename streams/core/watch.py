@@ -288,6 +288,12 @@ class UnitWatch:
         newest = self.model.newest([self._index[area] for area in areas], now, window)
         return [] if newest is None else [Recount(self.unit.areas[newest[0]], newest[1], -1)]
 
+    def surplus(self, areas: Iterable[str], window: int, now: Millis) -> float:
+        """Incidents of *areas* above what was expected, over the last *window* hours up to *now*."""
+        observed, expected, _, _ = self.model.expected_all(now, window)
+        chosen = sorted(self._index[area] for area in areas)
+        return float(observed[chosen].sum() - expected[chosen].sum())
+
     def completeness(self, now: Millis, window: int) -> float:
         """Share of the last *window* hours' incidents that should have been received by *now*."""
         return self.model.completeness(now, window)
@@ -307,6 +313,14 @@ class UnitWatch:
         alert = replace(transition.alert, inhibited_by=by)
         self._put(alert)
         return replace(transition, alert=alert, reason=AlertReason.INHIBITED)
+
+    def release(self, alert: AlertState, now: Millis) -> Transition:
+        """Tell now of an alert that was told by another one so far."""
+        evidence = self.evidence(alert.area, alert.areas, self.scores[alert.area], now)
+        after = replace(alert, inhibited_by="", evidence=evidence)
+        return self._keep(
+            after, AlertKind.UPDATED, AlertReason.FIRST, f"not told by {alert.inhibited_by} any more", now
+        )
 
     def put(self, alert: AlertState) -> None:
         """Take an alert that a command or the sentinel rule moved."""

@@ -298,6 +298,9 @@ def _manifest(plan: Plan, levels: Sequence[str]) -> str:
             "[budget]",
             f"alerts_per_week = {plan.alerts_per_week:g}",
             "",
+            "[detection]",
+            "whole_region = true",
+            "",
         )
     )
 

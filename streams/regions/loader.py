@@ -89,6 +89,7 @@ def load(name_or_dir: str | Path, warn: Warn | None = None) -> Region:
         succession=_succession(_rows(folder, VINTAGES, VINTAGE_COLUMNS), known, crosswalk),
         deprivation=bands,
         deprivation_source=told_by,
+        whole=manifest.whole and sum(area.level == manifest.levels[0] for area in areas) > 1,
     )
 
 
@@ -110,6 +111,8 @@ def _areas(rows: Sequence[Row], manifest: Manifest) -> tuple[Area, ...]:
     found: dict[str, tuple[Area, Row]] = {}
     for row in rows:
         area = _area(row, manifest.levels)
+        if manifest.whole and area.code == manifest.name:
+            raise row.mistake("code", f"{area.code} is the name of the region, which is an area itself")
         if area.code in found:
             raise row.mistake("code", f"{area.code} is also in row {found[area.code][1].number}")
         found[area.code] = area, row

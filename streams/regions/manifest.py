@@ -1,4 +1,4 @@
-"""``region.toml``: name, zone, levels, groups and alert budget of a pack."""
+"""``region.toml``: name, zone, levels, groups, alert budget and detection of a pack."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from schemas.errors import UsageError
+from schemas.events import WHOLE_LEVEL
 from streams.core.geography import AlertBudget
 from streams.core.taxonomy import SENTINELS
 from streams.regions.tables import read_text
 
 FILE = "region.toml"
-_KEYS = ("name", "zone", "day_starts", "levels", "groups", "sentinels", "budget")
+_KEYS = ("name", "zone", "day_starts", "levels", "groups", "sentinels", "budget", "detection")
 _WORD = re.compile(r"[a-z][a-z0-9_-]*")
 _WHOLE_HOUR = re.compile(r"([01][0-9]|2[0-3]):00")
 
@@ -31,6 +32,7 @@ class Manifest:
     groups: tuple[str, ...]
     sentinels: tuple[str, ...]
     budget: AlertBudget
+    whole: bool
 
 
 def mistake(key: str, what: str) -> UsageError:
@@ -52,6 +54,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise mistake(strange, f"is not known; known are {', '.join(_KEYS)}")
     levels = _levels(values)
     groups = _words(values, "groups")
+    whole = _whole(values)
     return Manifest(
         name=_word("name", _needed(values, "name")),
         zone=_zone(values),
@@ -59,7 +62,8 @@ def read_manifest(folder: Path) -> Manifest:
         levels=levels,
         groups=groups,
         sentinels=_sentinels(values, groups),
-        budget=_budget(values, levels, groups),
+        budget=_budget(values, (*levels, WHOLE_LEVEL) if whole else levels, groups),
+        whole=whole,
     )
 
 
@@ -90,6 +94,8 @@ def _levels(values: Mapping[str, object]) -> tuple[str, ...]:
     levels = _words(values, "levels")
     if len(levels) > 2:
         raise mistake("levels", f"{len(levels)} levels; a region has one or two, coarse to fine")
+    if WHOLE_LEVEL in levels:
+        raise mistake("levels", f"{WHOLE_LEVEL} is the level of the region as a whole; call yours another name")
     return levels
 
 
@@ -119,6 +125,19 @@ def _day_starts(values: Mapping[str, object]) -> int:
     if matched is None:
         raise mistake("day_starts", f'{at!r} is not a whole hour such as "06:00"')
     return int(matched[1])
+
+
+def _whole(values: Mapping[str, object]) -> bool:
+    table = values.get("detection", {})
+    if not isinstance(table, dict):
+        raise mistake("detection", "is not a table")
+    strange = next((key for key in table if key != "whole_region"), None)
+    if strange is not None:
+        raise mistake(f"detection.{strange}", "is not known; known is whole_region")
+    whole = table.get("whole_region", False)
+    if not isinstance(whole, bool):
+        raise mistake("detection.whole_region", f"{whole!r} is neither true nor false")
+    return whole
 
 
 def _alerts(key: str, table: object) -> float:

@@ -17,7 +17,8 @@ import jsonschema
 import pytest
 import yaml
 from joserfc.jwk import RSAKey
-from support.consoles import KEY, Client, alert, console, rows
+from support.alerts import area_count
+from support.consoles import KEY, WIRE, Client, alert, console, rows
 from support.ports import free_ports
 from support.provider import CLIENT, Provider, provider
 from support.redis import RedisServer
@@ -67,6 +68,28 @@ async def form_of(client: Client, path: str, headers: dict[str, str]) -> str:
     found = re.search(r'name="form" value="([0-9a-f]+)"', text)
     assert found is not None
     return found[1]
+
+
+def test_the_whole_region_has_its_place_on_every_page(redis_server: RedisServer) -> None:
+    count = area_count(area="london", level="region", region="london")
+    told = alert(alert_id="w1", level="region", area="london", areas=("london",))
+    cached = [*rows(told), Row("areas.counts", b"london|robbery", 2, WIRE.encode(count))]
+    cached.append(Row("series", b"london|robbery|1", 3, WIRE.encode(count)))
+
+    async def scenario() -> None:
+        async with console(redis_server, cached) as (client, _):
+            for path in ("/", "/areas", "/areas?level=region", "/areas/london", "/alerts/w1", "/wall", "/history"):
+                page = await client.get(path)
+                assert page.status == 200, path
+                assert "London, whole region" in await page.text(), path
+            inside = await (await client.get("/areas/london")).text()
+            assert 'href="/areas/E09000008"' in inside, "its boroughs are inside"
+            borough = await (await client.get("/areas/E09000008")).text()
+            assert 'href="/areas/london"' not in borough
+            for path in ("/silences", "/quality", "/handover", "/equity", "/feed"):
+                assert (await client.get(path)).status == 200, path
+
+    run(scenario())
 
 
 def test_nobody_gets_in_without_a_name_and_not_with_a_forged_or_old_one(

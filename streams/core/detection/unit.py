@@ -153,6 +153,17 @@ class UnitModel(Learner):
         last = int(columns.argmax())
         return areas[rows[last]], (first + int(columns[last])) * HOUR_MS
 
+    def in_hour(self, hour_ms: int) -> int | None:
+        """Count of all areas together in the hour that starts at *hour_ms*; None if it is not kept."""
+        hour = hour_ms // HOUR_MS
+        if not self._ring.oldest() <= hour < self._ring.room():
+            return None
+        return int(self._ring.counts[:, hour - self._ring.first].sum())
+
+    def kept_hours(self) -> range:
+        """Starts of the hours that are kept, in ms, those ahead of the day included."""
+        return range(self._ring.oldest() * HOUR_MS, self._ring.room() * HOUR_MS, HOUR_MS)
+
     def completeness(self, now_ms: int, window_h: int) -> float:
         """Share of the whole unit's expected count over *window_h* hours that should have been seen by *now_ms*."""
         first, end = self._span(now_ms, window_h)

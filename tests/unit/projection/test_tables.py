@@ -64,3 +64,8 @@ def test_what_can_not_be_read_means_its_own_row_only() -> None:
     (row,) = Rows(WIRE, {"borough"}).of(record("areas.counts", b"garbage"))
     assert row.table == "areas.counts"
     assert list(Rows(WIRE, {"borough"}).of(record("incidents.enriched", b"garbage"))) == []
+
+
+def test_the_whole_region_has_a_series() -> None:
+    value = WIRE.encode(area_count(area="london", level="region", group="robbery", as_of=0))
+    assert [row.table for row in Rows(WIRE, {"region"}).of(record("areas.counts", value))] == ["areas.counts", "series"]

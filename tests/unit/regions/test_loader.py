@@ -24,6 +24,8 @@ from streams.core.geography import Locator, Occasion, Place
 from streams.core.taxonomy import Meaning, Unknown
 from streams.regions.loader import built_in, load
 
+WHOLE = "[detection]\nwhole_region = true\n"
+
 DEPRIVATION = """\
 area,rank,source,vintage
 B1,10,Index,2025
@@ -47,6 +49,7 @@ def test_a_sound_pack_is_read_as_it_stands(tmp_path: Path) -> None:
     assert region.sentinels == ("homicide",)
     assert region.budget.alerts_per_week == 5.0
     assert region.own_budgets == {"toytown|ward|robbery": 0.5}
+    assert region.unit_levels == region.levels
     assert region.neighbours["W1"] == ("W2", "W3")
     assert region.neighbours["B1"] == ("B2",)
     assert region.crosswalk == {"L1": "W2"}
@@ -95,6 +98,25 @@ def test_a_pack_s_own_scheme_takes_the_place_of_the_shared_one(tmp_path: Path) -
     assert taxonomy.map("mps", "Homicide") == Meaning("other")
     assert taxonomy.map("mps", "RAPE") is Unknown.CODE
     assert isinstance(taxonomy.map("chicago", "HOMICIDE/FIRST DEGREE MURDER"), Meaning)
+
+
+def test_a_region_that_is_watched_as_one_has_a_unit_of_one_area_and_what_is_known_of_all_its_areas(
+    tmp_path: Path,
+) -> None:
+    own = WHOLE + "[budget.region.robbery]\nalerts_per_week = 0.25\n"
+    region = load(write_pack(tmp_path, manifest=MANIFEST + own))
+
+    assert region.unit_levels == ("borough", "ward", "region")
+    assert (region.unit_areas("region"), region.neighbour_indexes("region")) == (("toytown",), ((),))
+    assert region.own_budgets["toytown|region|robbery"] == 0.25
+    assert [period.kind for period in region.periods("region")] == ["new_year"], "a fixture in one borough is none here"
+
+
+def test_a_region_of_one_area_is_not_watched_twice(tmp_path: Path) -> None:
+    areas = "code,name,level,parent,longitude,latitude\nB1,,borough,,,\nW1,,ward,B1,,\n"
+    nothing = {"boundaries": None, "neighbours": None, "calendar": None, "scheme": None}
+
+    assert not load(write_pack(tmp_path, areas=areas, manifest=MANIFEST + WHOLE, **nothing)).whole
 
 
 def test_files_may_be_packed_and_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
@@ -257,6 +279,24 @@ MISTAKES: dict[str, tuple[dict[str, str | bytes | None], str]] = {
     "toml-budget-own": (
         {"manifest": MANIFEST.replace("0.5", "-1")},
         "key budget.ward.robbery.alerts_per_week: -1 is not",
+    ),
+    "toml-level-whole": (
+        {"manifest": MANIFEST.replace('["borough"', '["region"')},
+        "key levels: region is the level of the region as a whole",
+    ),
+    "toml-detection": ({"manifest": MANIFEST + "[detection]\nwhole = true\n"}, "key detection.whole: is not known"),
+    "toml-detection-table": ({"manifest": "detection = 1\n" + MANIFEST}, "key detection: is not a table"),
+    "toml-detection-word": (
+        {"manifest": MANIFEST + "[detection]\nwhole_region = 'yes'\n"},
+        "key detection.whole_region: 'yes' is neither true nor false",
+    ),
+    "toml-detection-name": (
+        {"manifest": MANIFEST + WHOLE, "areas": AREAS + "toytown,,borough,,,,,\n"},
+        "column code: toytown is the name of the region, which is an area itself",
+    ),
+    "toml-budget-whole": (
+        {"manifest": MANIFEST + "[budget.region.robbery]\nalerts_per_week = 1\n"},
+        "key budget.region: is not one of the levels borough, ward",
     ),
     "calendar-order": (
         {"calendar": CALENDAR + "2026-05-02,2026-05-02,x,\n"},
