@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass, field, fields, replace
 from typing import cast
 
 from schemas.events import Alert, AlertEvent, AlertKind, AlertReason, Command, HourCount, Millis, Severity, Tense
+from streams.core.controller import Rates
 from streams.core.detection.episodes import RISE, STAY, Episode
 from streams.core.guard import source_of
 from streams.core.revisions import Mass, named
@@ -149,9 +150,12 @@ def severity_of(score: float, threshold: float, was: str | None = None) -> Sever
     return Severity.ALERT if score >= alert else Severity.WATCH
 
 
-def event_of(transition: Transition, clock: Millis, calibration: str, silenced_by: str) -> AlertEvent:
-    """The event that tells of *transition*."""
+def event_of(
+    transition: Transition, clock: Millis, calibration: str, silenced_by: str, rates: Rates | None = None
+) -> AlertEvent:
+    """The event that tells of *transition*; *rates* are those of the budget that it has part in."""
     alert, evidence, command = transition.alert, transition.alert.evidence, transition.command
+    nominal, realised = (None, None) if rates is None else (rates.nominal, rates.realised)
     return AlertEvent(
         event_id=identity(alert.alert_id, transition.kind, transition.cause),
         alert_id=alert.alert_id,
@@ -189,6 +193,8 @@ def event_of(transition: Transition, clock: Millis, calibration: str, silenced_b
         cause=transition.cause,
         until=alert.people.snoozed_until if transition.kind is AlertKind.SNOOZED else None,
         assignee=alert.people.assignee,
+        nominal_alerts_per_week=None if nominal is None else round(nominal, 4),
+        realised_alerts_per_week=None if realised is None else round(realised, 4),
     )
 
 

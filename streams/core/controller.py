@@ -50,6 +50,18 @@ class Case(NamedTuple):
     retracted: bool
 
 
+class Rates(NamedTuple):
+    """
+    Of one budget, in alerts a week: false ones allowed, and all that opened lately, None before there are four weeks.
+
+    ``correction`` is what feedback has added to its thresholds.
+    """
+
+    nominal: float
+    realised: float | None
+    correction: float
+
+
 class Judged(NamedTuple):
     """Alerts that opened in one week and were not retracted, those of them that were closed, and closed as nothing."""
 

@@ -28,6 +28,7 @@ from schemas.events import (
 from streams.core.alert import AlertState, Transition, alarm_of, answer_to, event_of, state_of
 from streams.core.align import Alignment, Closed
 from streams.core.areas import area_counts, heartbeat
+from streams.core.controller import Rates
 from streams.core.desk import Refusal, act, hush, told_of, told_of_silence
 from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
@@ -241,7 +242,9 @@ class Detect:
     def _tell(self, transition: Transition, now: Millis) -> Iterator[Output]:
         alert = transition.alert
         silenced_by = self._orders.silenced_by(alert, now)
-        event = event_of(transition, now, self._budgets[alert.region].version, silenced_by)
+        budget = self._budgets[alert.region]
+        rates = None if alert.sentinel else budget.rates_of(alert.level, alert.group)
+        event = event_of(transition, now, budget.version, silenced_by, rates)
         yield Output(EVENTS, alert.alert_id, event)
         yield Output(STATE, alert.alert_id, state_of(alert, now))
 
@@ -364,6 +367,12 @@ class Detect:
         """All alerts remembered, by id."""
         remembered = (alert for holder in self._holders() for alert in holder.alerts.values())
         return sorted(remembered, key=lambda alert: alert.alert_id)
+
+    def rates(self) -> dict[tuple[str, str], Rates]:
+        """What is promised and what came, by region and pool of its budget."""
+        return {
+            (region, pool): rates for region, budget in self._budgets.items() for pool, rates in budget.rates().items()
+        }
 
     def dirty(self) -> Iterable[Row]:
         """Rows changed since the last call."""

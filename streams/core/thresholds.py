@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 from schemas.events import Millis
 from streams.core.alert import AlertState
-from streams.core.controller import Case, Controller, Weighing, week_of
+from streams.core.controller import Case, Controller, Rates, Weighing, week_of
 from streams.core.detection.budget import Calibration
 from streams.core.detection.unit import Unit
 from streams.core.stage import Row, RowValue
@@ -37,14 +37,6 @@ def usual_threshold(per_area_year: float) -> float:
 def usual_per_area_year(score: float) -> float:
     """False alerts an area-year with a threshold at *score*: the inverse of :func:`usual_threshold`."""
     return math.exp((_AT_ONE - score) / _PER_E_FOLD)
-
-
-class Rates(NamedTuple):
-    """Of one pool, in alerts a week: false ones allowed, all that opened lately (None too early), and how far moved."""
-
-    nominal: float
-    realised: float | None
-    correction: float
 
 
 class StandingBudget:

@@ -271,6 +271,20 @@ def test_a_new_calibration_begins_without_what_was_learnt_of_the_old_one() -> No
     assert budget.rates()[""] == (0.9, None, 0.0)
 
 
+def test_alerts_tell_what_is_promised_and_from_four_full_weeks_on_what_came() -> None:
+    town = spiked()
+    first = town.events[0]
+    town.hours(5 * 7 * 24)
+    town.hours(6, {"A": 3})
+    second = next(event for event in town.events if event.area == "A")
+
+    assert (first.nominal_alerts_per_week, first.realised_alerts_per_week) == (0.2, 0.0)
+    weeks = (week_of(second.clock) - week_of(first.clock), 8)
+    assert weeks[0] in {5, 6}, "the first spike is within the newest eight weeks"
+    assert (second.nominal_alerts_per_week, second.realised_alerts_per_week) == (0.2, 1 / 8)
+    assert {event.nominal_alerts_per_week for event in town.events} == {0.2}
+
+
 def audits(town: Town) -> list[AuditEntry]:
     return [output.value for output in town.outputs if isinstance(output.value, AuditEntry)]
 
