@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.towns import AREAS, NEAR, Town, command, detect, spiked
+from support.towns import AREAS, NEAR, Town, command, count, detect, spiked
 
-from schemas.events import DAY, HOUR, AuditEntry, CommandKind, Millis
+from schemas.events import DAY, HOUR, AuditEntry, CommandKind, Contribution, Millis
 from streams.core.alert import AlertState
 from streams.core.controller import MONDAY, WEEK, Answer, Case, Controller, corrected, week_of
 from streams.core.detect import Detect
@@ -283,6 +283,17 @@ def test_alerts_tell_what_is_promised_and_from_four_full_weeks_on_what_came() ->
     assert weeks[0] in {5, 6}, "the first spike is within the newest eight weeks"
     assert (second.nominal_alerts_per_week, second.realised_alerts_per_week) == (0.2, 1 / 8)
     assert {event.nominal_alerts_per_week for event in town.events} == {0.2}
+
+
+def test_a_single_event_that_no_score_found_has_no_part_in_a_budget() -> None:
+    town = Town(detect())
+    town.hours(3)
+    told = (Contribution("s|h1", town.now, ()),)
+
+    town.feed(count("B", town.now - HOUR, 1, town.now, group="homicide", contributions=told))
+    town.hours(1)
+
+    assert [(event.model, event.nominal_alerts_per_week) for event in town.events] == [("sentinel/1", None)]
 
 
 def audits(town: Town) -> list[AuditEntry]:
