@@ -454,6 +454,8 @@ class AlertEvent:
     ``cause`` is the tick or the id of the command. SILENCED, UNSILENCED and PLANNED are of no alert: their
     ``alert_id`` is the id of the silence, ``since`` and ``until`` its time, ``text`` its reason. FEED_SILENT,
     FEED_BACK and DATA_ALARM are of the data, not of violence: ``alert_id`` names the feed, ``changed`` says what.
+    ``nominal_alerts_per_week`` is what chance alone is allowed in all units that share the budget,
+    ``realised_alerts_per_week`` what they opened lately, true alerts too.
     """
 
     event_id: str
@@ -497,6 +499,8 @@ class AlertEvent:
     least_certain: str = ""
     doubt: str = ""
     stands_without_least_certain: bool = True
+    nominal_alerts_per_week: float | None = None
+    realised_alerts_per_week: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,7 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
             ),
         ),
         "console": Component(writes=("detect.inbox",), group=False),
+        "calibrate": Component(writes=("detect.inbox",), group=False),
         "injector": Component(reads=("areas.counts", "alerts.state", "alerts.events"), writes=("incidents.raw",)),
         "erase": Component(
             reads=(

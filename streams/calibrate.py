@@ -117,6 +117,12 @@ def lines(plan: Plan, calibration: Calibration) -> Sequence[str]:
     return [*rows, f"{total:.3f} false alerts a week in all, of {plan.budget.of(plan.units):.3f} asked for"]
 
 
+def _long_enough(plan: Plan, least_days: int | None) -> None:
+    days = (plan.first - plan.hours.first) / 24
+    if least_days is not None and days < least_days:
+        raise UsageError(f"--least-days {least_days}: the hours hold {days:.0f} days to learn from")
+
+
 @click.command()
 @hours_option
 @region_option
@@ -126,6 +132,7 @@ def lines(plan: Plan, calibration: Calibration) -> Sequence[str]:
 @seed_option
 @levels_option
 @groups_option
+@click.option("--least-days", type=click.IntRange(min=1), help="Refuse to calibrate from a shorter past.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file to write.")
 @click.option("--publish", "send", is_flag=True, help="Put it in force: append it to the detector's inbox.")
 @click.option("--broker", metavar="HOST:PORT", help="Kafka to publish to; without it, FIREBREAK_KAFKA_BROKERS.")
@@ -139,6 +146,7 @@ def calibrate(
     seed: int,
     levels: tuple[str, ...],
     groups: tuple[str, ...],
+    least_days: int | None,
     out: Path,
     send: bool,
     broker: str | None,
@@ -159,6 +167,7 @@ def calibrate(
         hour("--until", until)
     with progress() as step:
         plan = history(file, pack, until, (budget_per_area_year, alerts_per_week), (levels, groups), seed, step)
+        _long_enough(plan, least_days)
         calibration, years = calibrated(learn_all(plan, step), plan.budget, seed, step)
     out.write_text(json.dumps(report(plan, calibration, years), indent=1) + "\n", encoding="utf-8")
     for line in lines(plan, calibration):

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from confluent_kafka import murmur2
 
 from streams.batch import RawRecord
+from streams.core.controller import Rates
 from streams.core.stage import Output, Stage
 from streams.log import Sent
 
@@ -25,6 +26,8 @@ class Fed(NamedTuple):
     """Incidents without an area, by source."""
     guarded: Mapping[tuple[str, str], int] = MappingProxyType({})
     """Revisions that would take incidents away, by source and what became of them."""
+    rates: Mapping[tuple[str, str], Rates] = MappingProxyType({})
+    """Alerts a week by region and budget ("" the shared one, else the unit's key), where they may have changed."""
 
 
 class Edge(Protocol):

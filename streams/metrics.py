@@ -6,6 +6,7 @@ Labels are closed sets: never an incident, a place or a person.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
@@ -16,12 +17,15 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, make_wsgi_app
 
 from streams.batch import Batch
+from streams.core.controller import Rates
 from streams.edge import Fed
 
 HANDLING = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 DELAY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0)
 """The bound of the objective, 5 s, is one of the bounds."""
 MOST_SOURCES = 100
+SHARED = "shared"
+"""The budget of all units of a region that have none of their own."""
 OTHERS = "(others)"
 """All sources beyond the first so many."""
 
@@ -81,6 +85,25 @@ class StageMetrics:
             ["stage", "source", "outcome"],
             registry=self.registry,
         )
+        labels = ["region", "budget"]
+        self._nominal = Gauge(
+            "firebreak_budget_nominal_alerts_per_week",
+            "False alerts that chance alone is allowed.",
+            labels,
+            registry=self.registry,
+        )
+        self._realised = Gauge(
+            "firebreak_budget_realised_alerts_per_week",
+            "Alerts that opened, true ones too, in the newest eight full weeks; NaN before there are four.",
+            labels,
+            registry=self.registry,
+        )
+        self._correction = Gauge(
+            "firebreak_budget_threshold_correction",
+            "What feedback has added to the calibrated thresholds.",
+            labels,
+            registry=self.registry,
+        )
         self._sources: set[str] = set()
         self._partitions = 0
         self.ready = threading.Event()
@@ -113,7 +136,14 @@ class StageMetrics:
             self._last.set(batch.records[-1].timestamp / 1000)
         if fed.ticked:
             self._heartbeat.set(self._now())
+        for (region, pool), rates in fed.rates.items():
+            self._rates(region, pool.removeprefix(f"{region}|") or SHARED, rates)
         self._handling.observe(seconds)
+
+    def _rates(self, region: str, budget: str, rates: Rates) -> None:
+        self._nominal.labels(region, budget).set(rates.nominal)
+        self._realised.labels(region, budget).set(math.nan if rates.realised is None else rates.realised)
+        self._correction.labels(region, budget).set(rates.correction)
 
     def _named(self, source: str) -> str:
         if source not in self._sources and len(self._sources) >= MOST_SOURCES:
@@ -148,6 +178,9 @@ class StageMetrics:
     def owns(self, partitions: int) -> None:
         """Tell how many partitions are owned and open."""
         self._owned.set(partitions)
+        for gauge in (self._nominal, self._realised, self._correction):
+            # what is owned still is told again with the next tick, what is not by its new owner
+            gauge.clear()
         if partitions:
             self._rebalances.inc()
         self._partitions = partitions

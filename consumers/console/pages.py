@@ -18,7 +18,7 @@ from schemas.catalogue import Audience, Catalogue
 from schemas.events import HOUR, Alert, Millis
 from schemas.silence import Scope
 
-OUTCOMES = ("real", "duplicate", "data_error", "planned_event")
+OUTCOMES = ("real", "nothing_found", "duplicate", "data_error", "planned_event")
 ACTIONS = ("visit", "youth_work", "licensing", "hospital_navigator", "information_only", "enforcement", "none")
 SIMILAR = 5
 THIN = 0.9

@@ -20,7 +20,7 @@ from schemas.jsonform import alert_event_json, iso
 from schemas.silence import Scope, preview
 
 PREVIEWED: Millis = 7 * DAY
-OUTCOMES = ("real", "duplicate", "data_error", "planned_event")
+OUTCOMES = ("real", "nothing_found", "duplicate", "data_error", "planned_event")
 ACTIONS = ("visit", "youth_work", "licensing", "hospital_navigator", "information_only", "enforcement", "none")
 LEVELS = ("WATCH", "ALERT", "CRITICAL")
 

@@ -122,6 +122,8 @@ class Composer:
         yield f"{event.observed} in {event.window} h; {normal}"
         if event.chance_days is not None:
             yield f"By chance about once in {event.chance_days:,.0f} days in the whole region"
+        if event.nominal_alerts_per_week is not None:
+            yield _budget(event.nominal_alerts_per_week, event.realised_alerts_per_week)
         yield f"Data complete to about {event.completeness:.0%}"
         if not event.stands_without_newest:
             yield "It would not stand without its newest incident"
@@ -180,6 +182,11 @@ _HELD: Mapping[str, str] = {
     Why.STORM: "many at once",
     Why.EXPIRED: "they could not be sent in time",
 }
+
+
+def _budget(nominal: float, realised: float | None) -> str:
+    lately = "" if realised is None else f"; {realised:,.1f} a week opened lately"
+    return f"Promised: about {nominal:,.1f} alerts a week by chance alone{lately}"
 
 
 def _cut(line: str) -> str:

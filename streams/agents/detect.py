@@ -37,7 +37,8 @@ class DetectEdge:
                 rejected[bad.reason] += 1
                 continue
             outputs += apply(Record(record.offset, record.timestamp, value))
-        return Fed(len(outputs) - first > rejected.total(), rejected)
+        ticked = len(outputs) - first > rejected.total()
+        return Fed(ticked, rejected, rates=self.stage.rates() if ticked else {})
 
     def encode(self, output: Output) -> Sent:
         """Bytes of an output."""

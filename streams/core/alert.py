@@ -23,6 +23,7 @@ from schemas.events import (
     Severity,
     Tense,
 )
+from streams.core.controller import Rates
 from streams.core.detection.episodes import RISE, STAY, Episode
 from streams.core.guard import source_of
 from streams.core.revisions import Mass, named
@@ -181,9 +182,12 @@ def doubted(evidence: Evidence, named: Iterable[Contribution], stands: Callable[
     return replace(evidence, least_certain=name, doubt=why, stands_without_least_certain=stands(name))
 
 
-def event_of(transition: Transition, clock: Millis, calibration: str, silenced_by: str) -> AlertEvent:
-    """The event that tells of *transition*."""
+def event_of(
+    transition: Transition, clock: Millis, calibration: str, silenced_by: str, rates: Rates | None = None
+) -> AlertEvent:
+    """The event that tells of *transition*; *rates* are those of the budget that it has part in."""
     alert, evidence, command = transition.alert, transition.alert.evidence, transition.command
+    nominal, realised = (None, None) if rates is None else (rates.nominal, rates.realised)
     return AlertEvent(
         event_id=identity(alert.alert_id, transition.kind, transition.cause),
         alert_id=alert.alert_id,
@@ -224,6 +228,8 @@ def event_of(transition: Transition, clock: Millis, calibration: str, silenced_b
         least_certain=evidence.least_certain,
         doubt=evidence.doubt,
         stands_without_least_certain=evidence.stands_without_least_certain,
+        nominal_alerts_per_week=None if nominal is None else round(nominal, 4),
+        realised_alerts_per_week=None if realised is None else round(realised, 4),
     )
 
 

@@ -15,7 +15,7 @@ from schemas.events import DAY, AlertKind, AlertReason, Command, CommandKind, Fa
 from schemas.silence import Scope
 from streams.core.alert import AlertState, People, Transition
 
-OUTCOMES = frozenset({"real", "duplicate", "data_error", "planned_event"})
+OUTCOMES = frozenset({"real", "nothing_found", "duplicate", "data_error", "planned_event"})
 LONGEST_SILENCE: Millis = 31 * DAY
 FURTHEST_PLAN: Millis = 60 * DAY
 """A planned event ends so soon: what is told of it once must be kept until then."""

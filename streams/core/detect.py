@@ -33,12 +33,13 @@ from streams.core.alert import AlertState, Transition, alarm_of, answer_to, even
 from streams.core.alertrows import renewed
 from streams.core.align import Alignment, Closed
 from streams.core.areas import area_counts, heartbeat
+from streams.core.controller import Rates
 from streams.core.desk import Refusal, act, hush, told_of, told_of_silence
 from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
 from streams.core.guard import HELD_BACK
 from streams.core.injection import Injections
-from streams.core.orders import Orders, audited, silence_refused, tie
+from streams.core.orders import CONTROLLER, Orders, audited, silence_refused, tie, weighed
 from streams.core.revisions import REVISIONS
 from streams.core.sentinel import SentinelWatch
 from streams.core.sight import Sight
@@ -71,6 +72,8 @@ class RegionPlan:
     alerts_per_week: float
     own_budgets: Mapping[str, float]
     """Units (``region|level|group``) with a budget of their own, in alerts a week."""
+    feedback: bool = True
+    """Whether what people close moves the thresholds."""
 
 
 class Detect:
@@ -111,7 +114,8 @@ class Detect:
         self._models = models
         self._orders = Orders(self._plans)
         self._budgets = {
-            plan.region: StandingBudget(plan.units, plan.alerts_per_week, plan.own_budgets) for plan in plans
+            plan.region: StandingBudget(plan.units, plan.alerts_per_week, plan.own_budgets, feedback=plan.feedback)
+            for plan in plans
         }
         self._units = {_key(unit): unit for plan in plans for unit in plan.units}
         self._watches: dict[Key, UnitWatch] = {}
@@ -125,7 +129,6 @@ class Detect:
             for group in plan.sentinels
         }
         self._sight = {plan.region: Sight(plan.region) for plan in plans}
-        self._calibrated: set[str] = set()
         self._clock: Millis = 0
         self._heard = 0
         """Offset after the last command taken in."""
@@ -156,6 +159,7 @@ class Detect:
                 self._sight[region].arrivals.tell(group, watch.model)
         yield from self._leave(now)
         for plan in self._plans.values():
+            yield from self._weighed(plan.region, before)
             yield from self._alarms(plan, closed)
             yield from self._region(plan, now, before, everything=everything)
         if turned:
@@ -167,6 +171,15 @@ class Detect:
             yield Output(COUNTS, f"{count.area}|{count.group}", count)
         for transition in self._left.ended(now):
             yield from self._tell(transition, now)
+
+    def _weighed(self, region: str, before: Millis | None) -> Iterator[Output]:
+        """What people closed moves the thresholds, once a week of the stream's clock, before anything is scored."""
+        for pool, weighing in self._budgets[region].turn(before, self._clock, lambda: self._alerts_of(region)):
+            if weighing.judged.opened or weighing.after != weighing.before:
+                yield Output(AUDIT, CONTROLLER, weighed(region, pool, weighing, self._clock))
+
+    def _alerts_of(self, region: str) -> list[AlertState]:
+        return [alert for holder in self._holders(region) for alert in holder.alerts.values()]
 
     def _alarms(self, plan: RegionPlan, closed: Closed[HourCount]) -> Iterator[Output]:
         version = self._budgets[plan.region].version
@@ -273,7 +286,9 @@ class Detect:
     def _tell(self, transition: Transition, now: Millis) -> Iterator[Output]:
         alert = transition.alert
         silenced_by = self._orders.silenced_by(alert, now)
-        event = event_of(transition, now, self._budgets[alert.region].version, silenced_by)
+        budget = self._budgets[alert.region]
+        rates = None if alert.sentinel else budget.rates_of(alert.level, alert.group)
+        event = event_of(transition, now, budget.version, silenced_by, rates)
         yield Output(EVENTS, alert.alert_id, event)
         yield Output(STATE, alert.alert_id, state_of(alert, now))
 
@@ -282,7 +297,6 @@ class Detect:
             return
         if command.kind == CommandKind.CALIBRATE:
             self._budgets[command.region].calibrate(command.body)
-            self._calibrated.add(command.region)
             yield self._audited(command, "", {}, {}, None)
         elif command.kind in {CommandKind.SILENCE, CommandKind.PLAN}:
             yield from self._hush(command)
@@ -398,14 +412,19 @@ class Detect:
         remembered = (alert for holder in self._holders() for alert in holder.alerts.values())
         return sorted(remembered, key=lambda alert: alert.alert_id)
 
+    def rates(self) -> dict[tuple[str, str], Rates]:
+        """What is promised and what came, by region and pool of its budget."""
+        return {
+            (region, pool): rates for region, budget in self._budgets.items() for pool, rates in budget.rates().items()
+        }
+
     def dirty(self) -> Iterable[Row]:
         """Rows changed since the last call."""
         rows = [row for watch in self._watches.values() for row in watch.dirty()]
         rows += [row for sentinel in self._sentinels.values() for row in sentinel.dirty()]
         rows += [row for sight in self._sight.values() for row in sight.dirty()]
         rows += [*self._orders.dirty(), *self._injections.dirty(), *self._left.dirty()]
-        rows += [Row(f"calibration|{region}", self._budgets[region].to_row()) for region in sorted(self._calibrated)]
-        self._calibrated.clear()
+        rows += [row for region, budget in self._budgets.items() for row in budget.dirty(region)]
         return rows
 
     def marker(self) -> Marker:
@@ -456,8 +475,8 @@ class Detect:
 
     def _restore(self, key: str, value: RowValue) -> None:
         kind, first, *rest = key.split("|")
-        if kind == "calibration":
-            self._budgets[first].from_row(value)
+        if kind in {"calibration", "feedback"}:
+            self._budgets[first].restore(kind, value)
         elif kind in {"delay", "feed", "revisions"}:
             self._sight[first].restore(kind, rest, value)
         else:

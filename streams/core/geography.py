@@ -59,10 +59,15 @@ class Occasion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertBudget:
-    """Alerts a week that the region's team can work, in all; ``own`` sets units (level, group) apart with their own."""
+    """
+    Alerts a week that the region's team can work, in all; ``own`` sets units (level, group) apart with their own.
+
+    ``feedback``: what people close alerts as moves the thresholds.
+    """
 
     alerts_per_week: float
     own: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    feedback: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

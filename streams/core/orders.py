@@ -8,10 +8,13 @@ from typing import cast
 
 from schemas.events import DAY, AlertKind, AlertReason, AuditEntry, Command, CommandKind, Facts, Millis
 from streams.core.alert import AlertState, Transition
+from streams.core.controller import Answer, Weighing
 from streams.core.desk import Refusal, Silence
 from streams.core.links import Links
 from streams.core.stage import Row, RowValue
 
+CONTROLLER = "firebreak.feedback"
+"""Who moves thresholds, in the audit."""
 OBEYED: Millis = 28 * DAY
 """So long a repeated command is known for one."""
 
@@ -145,6 +148,24 @@ def audited(command: Command, now: Millis, of: str, before: Facts, after: Facts,
         text=command.text,
         before=before,
         after=after,
+    )
+
+
+def weighed(region: str, pool: str, weighing: Weighing, now: Millis) -> AuditEntry:
+    """Entry of the audit for what the controller of a budget made of a week, taken at *now*."""
+    return AuditEntry(
+        at=now,
+        issued_at=now,
+        actor=CONTROLLER,
+        region=region,
+        command_id=f"feedback|{pool or region}|{weighing.week}",
+        what="FEEDBACK",
+        of=pool or region,
+        done=weighing.answer is Answer.MOVED,
+        reason="" if weighing.answer is Answer.MOVED else weighing.answer,
+        text=weighing.words,
+        before={"correction": f"{weighing.before:+.3f}"},
+        after={"correction": f"{weighing.after:+.3f}"},
     )
 
 

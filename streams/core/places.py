@@ -144,4 +144,5 @@ def plan_of(region: Region) -> RegionPlan:
         sentinels=tuple(group for group in region.groups if group in region.sentinels),
         alerts_per_week=region.budget.alerts_per_week,
         own_budgets=region.own_budgets,
+        feedback=region.budget.feedback,
     )

@@ -62,7 +62,8 @@ class Report:
             yield from _level_lines(level)
         yield f"groups: {', '.join(region.groups)}"
         own = f", {len(region.budget.own)} units with their own" if region.budget.own else ""
-        yield f"budget: {region.budget.alerts_per_week:g} alerts a week{own}"
+        kept = "corrected by feedback" if region.budget.feedback else "without feedback"
+        yield f"budget: {region.budget.alerts_per_week:g} alerts a week{own}, {kept}"
         yield f"detection: {'the whole region is watched too' if region.whole else 'areas only'}"
         yield f"calendar: {_calendar(region.occasions)}"
         yield f"crosswalk: {len(region.crosswalk)} codes of other geographies"

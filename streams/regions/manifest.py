@@ -151,9 +151,12 @@ def _budget(values: Mapping[str, object], levels: Sequence[str], groups: Sequenc
     table = _needed(values, "budget")
     total = _alerts("budget", table)
     assert isinstance(table, dict)  # noqa: S101 - just checked
+    feedback = table.get("feedback", True)
+    if not isinstance(feedback, bool):
+        raise mistake("budget.feedback", f"{feedback!r} is neither true nor false")
     own: dict[tuple[str, str], float] = {}
     for level, by_group in table.items():
-        if level == "alerts_per_week":
+        if level in {"alerts_per_week", "feedback"}:
             continue
         if level not in levels or not isinstance(by_group, dict):
             raise mistake(f"budget.{level}", f"is not one of the levels {', '.join(levels)}")
@@ -161,4 +164,4 @@ def _budget(values: Mapping[str, object], levels: Sequence[str], groups: Sequenc
             if group not in groups:
                 raise mistake(f"budget.{level}.{group}", "is not one of groups")
             own[level, group] = _alerts(f"budget.{level}.{group}", unit)
-    return AlertBudget(alerts_per_week=total, own=own)
+    return AlertBudget(alerts_per_week=total, own=own, feedback=feedback)

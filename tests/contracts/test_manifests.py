@@ -62,6 +62,11 @@ def fault(resource: dict[str, Any]) -> str:
 
 def workloads(overlay: str) -> Iterator[dict[str, Any]]:
     yield from (each for each in built(overlay) if each["kind"] in {"StatefulSet", "Deployment", "Job"})
+    yield from (each["spec"]["jobTemplate"] for each in built(overlay) if each["kind"] == "CronJob")
+
+
+def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*pod.get("initContainers", []), *pod["containers"]]
 
 
 def ours(overlay: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -97,7 +102,7 @@ def test_no_container_has_rights_that_it_does_not_need(overlay: str) -> None:
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        for container in pod["containers"]:
+        for container in containers(pod):
             assert container["securityContext"]["allowPrivilegeEscalation"] is False
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
             assert container["resources"]["limits"]["memory"]
@@ -106,10 +111,10 @@ def test_no_container_has_rights_that_it_does_not_need(overlay: str) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_our_containers_can_not_write_but_where_they_must(overlay: str) -> None:
     for name, pod in ours(overlay):
-        (container,) = pod["containers"]
-        assert container["securityContext"]["readOnlyRootFilesystem"] is True
-        writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
-        assert writable == ({"/tmp", "/var/lib/firebreak/archive"} if name == "archive" else {"/tmp"})  # noqa: S108 - a mount
+        for container in containers(pod):
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
+            assert writable == ({"/tmp", "/var/lib/firebreak/archive"} if name == "archive" else {"/tmp"})  # noqa: S108 - a mount
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -119,8 +124,7 @@ def test_what_a_process_is_told_are_settings_and_commands(overlay: str, monkeypa
     settings = from_env(told)
 
     assert settings.metrics_bind == "0.0.0.0:9464"
-    for _, pod in ours(overlay):
-        args = pod["containers"][0]["args"]
+    for args in (each["args"] for _, pod in ours(overlay) for each in containers(pod)):
         done = subprocess.run(
             (sys.executable, "-m", "streams.cli", *args, "--help"), capture_output=True, text=True, check=False
         )
@@ -184,6 +188,21 @@ def test_in_production_every_process_has_a_certificate_and_stages_have_spares() 
         assert secrets == {f"firebreak-{name}", "firebreak-cluster-ca-cert"}
     stages = [each for each in workloads("production") if each["metadata"]["labels"].get("firebreak/kind") == "stage"]
     assert [each["spec"]["replicas"] for each in stages] == [3, 3, 3]
+
+
+def test_thresholds_are_calibrated_on_a_schedule_from_the_archive_and_put_in_force() -> None:
+    (cron,) = (each for each in built("production") if each["kind"] == "CronJob")
+    pod = dict(ours("production"))["calibrate"]
+    (archive,) = (each for each in built("production") if each["metadata"]["name"] == "archive")
+    claim = archive["spec"]["volumeClaimTemplates"][0]["metadata"]["name"]
+
+    made, read = (each["args"] for each in containers(pod))
+    assert cron["spec"]["schedule"].split()[2:4] == ["2", "1,4,7,10"]
+    assert made[made.index("--hours") + 1] == read[read.index("--hours") + 1]
+    assert "--publish" in read
+    assert {"name": "archive", "persistentVolumeClaim": {"claimName": f"{claim}-archive-0", "readOnly": True}} in pod[
+        "volumes"
+    ]
 
 
 def compose_faults(content: object) -> list[str]:

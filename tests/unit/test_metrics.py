@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from support.toytown import write_pack
 
 from schemas.events import Kind
 from streams.batch import Batch
+from streams.core.controller import Rates
 from streams.core.stage import Output
 from streams.edge import Edge, Fed
 from streams.ingest.arrival import Arrival
@@ -101,3 +103,29 @@ def test_a_worker_is_ready_when_it_has_joined_and_a_spare_one_says_that_it_is_sp
 
     metrics.owns(3)
     assert page(readyz) == (200, "ready: owns 3 partitions\n")
+
+
+def test_what_a_budget_promises_and_what_came_are_told_by_the_worker_that_owns_the_region(
+    metrics: StageMetrics,
+) -> None:
+    rates = {("r", ""): Rates(7.0, 6.5, 0.1), ("r", "r|ward|robbery"): Rates(0.5, None, 0.0)}
+
+    metrics.fed(Batch(0, 0, 0, 0, ()), Fed(ticked=True, rejected={}, rates=rates), 0.0)
+    told = budgets(metrics)
+    metrics.owns(0)
+
+    assert told["firebreak_budget_nominal_alerts_per_week"] == {"shared": 7.0, "ward|robbery": 0.5}
+    assert told["firebreak_budget_threshold_correction"] == {"shared": 0.1, "ward|robbery": 0.0}
+    assert told["firebreak_budget_realised_alerts_per_week"] == pytest.approx(
+        {"shared": 6.5, "ward|robbery": math.nan}, nan_ok=True
+    )
+    assert not any(budgets(metrics).values()), "another worker may own the region now"
+
+
+def budgets(metrics: StageMetrics) -> dict[str, dict[str, float]]:
+    """Values by metric and budget."""
+    return {
+        family.name: {sample.labels["budget"]: sample.value for sample in family.samples}
+        for family in metrics.registry.collect()
+        if family.name.startswith("firebreak_budget_")
+    }

@@ -52,6 +52,7 @@ COUNTS = {
     "areas.counts": 1,
     "alerts.events": 1,
     "alerts.state": 1,
+    "audit": 1,
 }
 ROUTES = {"R": RegionRoute("borough", "ward", 0)}
 AREAS = ("A", "B", "C", "D", "E")

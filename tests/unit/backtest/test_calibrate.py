@@ -98,6 +98,18 @@ def test_nominal_rates_are_told_by_unit_and_keep_the_budget(made: Past, tmp_path
     assert float(row[2]) == pytest.approx(written["thresholds"][KEY], abs=0.005)
 
 
+def test_a_past_that_is_too_short_for_a_schedule_is_refused_before_anything_is_written(
+    made: Past, tmp_path: Path
+) -> None:
+    out = tmp_path / "calibration.json"
+
+    result = CliRunner().invoke(calibrate, arguments(made, out, "--least-days", "4000"))
+
+    assert isinstance(result.exception, UsageError)
+    assert "--least-days 4000: the hours hold" in str(result.exception)
+    assert not out.exists()
+
+
 def test_a_broker_that_is_not_there_is_one_line(made: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.calibrate.SEND_WITHIN", 0.5)
     more = ("--publish", "--broker", "127.0.0.1:1")

@@ -144,6 +144,25 @@ def test_the_text_says_what_is_doubtful_where_the_alert_rests_on_it(given_: dict
     assert [each for each in body.splitlines() if "least certain" in each] == [line] * bool(line)
 
 
+@pytest.mark.parametrize(
+    ("nominal", "realised", "said"),
+    [
+        (7.0, 6.125, "Promised: about 7.0 alerts a week by chance alone; 6.1 a week opened lately\n"),
+        (0.5, None, "Promised: about 0.5 alerts a week by chance alone\n"),
+        (None, None, ""),
+    ],
+)
+def test_what_was_promised_and_what_came_stand_side_by_side(
+    nominal: float | None, realised: float | None, said: str
+) -> None:
+    told = subject(nominal_alerts_per_week=nominal, realised_alerts_per_week=realised)
+
+    text = Composer(TOWN, LINK).text(told).body
+
+    assert said in text
+    assert ("Promised" in text) == bool(said)
+
+
 def test_an_exercise_says_so_before_all_else() -> None:
     text = Composer(TOWN).text(subject(tense="EXERCISE"))
 

@@ -268,6 +268,10 @@ MISTAKES: dict[str, tuple[dict[str, str | bytes | None], str]] = {
         "key budget.alerts_per_week: 0 is not a number above 0",
     ),
     "toml-budget-word": ({"manifest": MANIFEST.replace("= 5", '= "5"')}, "budget.alerts_per_week: '5' is not a number"),
+    "toml-budget-feedback": (
+        {"manifest": MANIFEST.replace("= 5", '= 5\nfeedback = "no"')},
+        "key budget.feedback: 'no' is neither true nor false",
+    ),
     "toml-budget-level": (
         {"manifest": MANIFEST.replace("budget.ward", "budget.lsoa")},
         "key budget.lsoa: is not one of the",
