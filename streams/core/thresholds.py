@@ -19,8 +19,8 @@ SHARED = ""
 WEEKS_A_YEAR = 52.1775
 DAYS_A_YEAR = 365.2425
 
-_AT_ONE = 3.6
-_PER_E_FOLD = 0.95
+_AT_ONE = 2.5
+_PER_E_FOLD = 0.75
 """Threshold at one false alert an area-year, and its rise for each e-fold fewer; see ``docs/detection.md``."""
 
 
@@ -104,9 +104,10 @@ class StandingBudget:
         """What is promised and what came, by pool."""
         return {pool: self._rates(pool) for pool in self._controllers}
 
-    def rates_of(self, level: str, group: str) -> Rates:
-        """What is promised and what came of the budget that a unit has part in."""
-        return self._rates(self._pools[self._keys[level, group]])
+    def rates_of(self, level: str, group: str) -> Rates | None:
+        """What is promised and what came of the budget that a unit has part in; None of one that is watched no more."""
+        key = self._keys.get((level, group))
+        return None if key is None else self._rates(self._pools[key])
 
     def _rates(self, pool: str) -> Rates:
         controller = self._controllers[pool]
