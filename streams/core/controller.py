@@ -24,7 +24,7 @@ NOTHING = frozenset({"nothing_found", "data_error"})
 GAIN = 0.1
 MOST_A_WEEK = 0.3
 MOST = 1.5
-"""Furthest from the calibration: a factor of five in false alerts. Beyond that the calibration is wrong, not off."""
+"""Furthest from the calibration: a factor of seven in false alerts. Beyond that it is wrong, not off."""
 RECENT = 8
 """Weeks that a realised rate, and the share of alerts that people close, are taken over."""
 ENOUGH_WEEKS = 4
@@ -119,9 +119,9 @@ def corrected(correction: float, nothing: int, share: float, nominal: float) -> 
     known moves little, and one of which nothing is known not at all. Stochastic approximation (Robbins & Monro 1951)
     with a constant gain, since cities change: the step is nought on average exactly where false alerts keep the budget.
 
-    False alerts fall e-fold for k = 0.95 of threshold (``usual_threshold``), so near the budget an error fades in
-    k max(B, 1) / (0.1 B) weeks, nine and a half from one alert a week upwards, and the noise of the weeks' counts keeps
-    h within a standard deviation of sqrt(0.1 k / (2 max(B, 1))): 0.22 at one a week, 0.08 at seven. Dividing by B below
+    False alerts fall e-fold for k = 0.75 of threshold (``usual_threshold``), so near the budget an error fades in
+    k max(B, 1) / (0.1 B) weeks, seven and a half from one alert a week upwards, and the noise of the weeks' counts
+    keeps h within a standard deviation of sqrt(0.1 k / (2 max(B, 1))): 0.19 at one a week, 0.07 at seven. Dividing by B below
     one a week would move thresholds by tenths for single alerts. One week moves h by 0.3 at most, all weeks by 1.5.
 
     >>> corrected(0.0, 2, 1.0, 1.0), corrected(0.0, 0, 0.5, 1.0), corrected(1.45, 30, 1.0, 1.0)
