@@ -13,13 +13,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from regions.packs import PACKS
+from regions.packs import PACKS, chicago
 from support.commands import firebreak
 from support.files import real, rows_of
 from support.two_stages import TwoStages
 
 from schemas.events import Kind, Millis
+from streams.core.alert import MODEL
 from streams.core.stage import RowValue
+from streams.core.thresholds import UNCALIBRATED
 from streams.ingest.arrival import Arrival
 from streams.ingest.loading import load_profile
 from streams.ingest.reader import read
@@ -212,3 +214,19 @@ def test_today_above_mean_and_two_deviations_is_a_noise_machine_in_chicago() -> 
     fired = counts[:, 1:, past:] > windows.mean(axis=3) + 2 * windows.std(axis=3)
 
     assert 14 < fired.sum() / (days - past) < 20
+
+
+def test_the_default_rule_keeps_its_budget_where_that_one_is_a_noise_machine(tmp_path: Path) -> None:
+    """Thresholds before any calibration, all groups of the imported pack, real surges among the alerts."""
+    file = real("chicago-crimes-2018-jan-aug.csv.gz")
+    chicago(file.parent, tmp_path / "pack")
+
+    given = ("--profile", "chicago-crimes", "--region", str(tmp_path / "pack"), "--quiet", "--out", str(tmp_path))
+    firebreak("replay", str(file), *given)
+
+    events = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text("utf-8").splitlines()]
+    opened = [event for event in events if event["kind"] == "OPENED" and event["model"] == MODEL]
+    last = dt.datetime.fromisoformat(json.loads((tmp_path / "summary.json").read_text("utf-8"))["last"])
+    weeks = (last - dt.datetime(2018, 1, 29, tzinfo=last.tzinfo)).days / 7
+    assert {event["calibration"] for event in opened} == {UNCALIBRATED}
+    assert 0.25 * 7 <= len(opened) / weeks <= 7, "the pack asks for seven a week; four weeks have no baseline"

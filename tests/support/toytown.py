@@ -27,7 +27,7 @@ groups = ["street_violence", "robbery", "homicide"]
 sentinels = ["homicide"]
 
 [budget]
-alerts_per_week = 2
+alerts_per_week = 0.6
 """
 
 

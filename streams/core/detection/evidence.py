@@ -181,12 +181,12 @@ def log_ratios(observed: Floats, expected: Floats, noise: Floats, batch: float, 
     observed, expected: [..., areas, windows]; noise: v, [areas, windows]; answer: [..., areas, windows, multipliers].
     """
     mean = np.maximum(expected, 1e-4)[..., None] * np.concatenate(([1.0], multipliers))
-    size = mean / (batch - 1.0 + noise[..., None] * mean)
-    count = observed[..., None]
-    whole = size + mean
-    likelihood = size * np.log(size / whole) + count * np.log(mean / whole)
+    excess = batch - 1.0 + noise[..., None] * mean
+    size, spread = mean / excess, np.log1p(excess)
+    likelihood = -size * spread
     some = observed > 0.0
-    likelihood[some] += gammaln(count[some] + size[some]) - gammaln(size[some])
+    count, size, excess = observed[some][:, None], size[some], excess[some]
+    likelihood[some] += gammaln(count + size) - gammaln(size) + count * (np.log(excess) - spread[some])
     answer: Floats = np.clip(likelihood[..., 1:] - likelihood[..., :1], -CLIP, CLIP)
     return answer
 
