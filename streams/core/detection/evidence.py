@@ -155,9 +155,11 @@ def window_counts(
     """
     Counts over the last w of the *length* hours from each of *starts* on, for each window w.
 
-    Differences of running totals, which are exact for whole numbers. cells: [areas, hours]; starts: columns, may lie
-    before the first; answer: [starts, rows, windows].
+    Differences of running totals: exact for whole numbers, so a single stretch may be added up, which is quicker.
+    cells: [areas, hours]; starts: columns, may lie before the first; answer: [starts, rows, windows].
     """
+    if len(starts) == 1:
+        return window_totals(cells, starts, np.ones(length), rows, windows)
     first, end = max(int(starts.min()), 0), int(starts.max()) + length
     totals = np.zeros((len(rows), end - first + 1))
     np.cumsum(cells[rows, first:end], axis=1, out=totals[:, 1:])
