@@ -121,7 +121,8 @@ class Composer:
         normal = f"expected {event.expected:.1f}, normal {event.lower} to {event.upper}"
         yield f"{event.observed} in {event.window} h; {normal}"
         if event.chance_days is not None:
-            yield f"By chance about once in {event.chance_days:,.0f} days in the whole region"
+            days = "a day" if round(event.chance_days) <= 1 else f"{event.chance_days:,.0f} days"
+            yield f"By chance about once in {days} in the whole region"
         if event.nominal_alerts_per_week is not None:
             yield _budget(event.nominal_alerts_per_week, event.realised_alerts_per_week)
         yield f"Data complete to about {event.completeness:.0%}"

@@ -10,9 +10,10 @@ import numpy as np
 from schemas.events import HOUR, AlertEvent, Command, CommandKind, HourCount, Millis, Tense, Tick
 from streams.backtest.hours import Counts
 from streams.backtest.walk import DayModel
-from streams.core.detect import EVENTS, Detect, RegionPlan
+from streams.core.detect import EVENTS, Detect
 from streams.core.detection.budget import Calibration
 from streams.core.detection.unit import Unit, UnitModel
+from streams.core.regionplan import RegionPlan
 from streams.core.stage import Record
 
 

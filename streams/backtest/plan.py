@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from schemas.errors import UsageError
 from streams.backtest.hours import Hours, iso_hour
-from streams.core.detect import RegionPlan
 from streams.core.detection.settings import Settings
 from streams.core.detection.unit import Unit
 from streams.core.geography import Region
 from streams.core.places import plan_of
+from streams.core.regionplan import RegionPlan
 
 WEEK_DAYS = 7.0
 YEAR_DAYS = 365.25

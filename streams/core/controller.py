@@ -121,8 +121,8 @@ def corrected(correction: float, nothing: int, share: float, nominal: float) -> 
 
     False alerts fall e-fold for k = 0.75 of threshold (``usual_threshold``), so near the budget an error fades in
     k max(B, 1) / (0.1 B) weeks, seven and a half from one alert a week upwards, and the noise of the weeks' counts
-    keeps h within a standard deviation of sqrt(0.1 k / (2 max(B, 1))): 0.19 at one a week, 0.07 at seven. Dividing by B below
-    one a week would move thresholds by tenths for single alerts. One week moves h by 0.3 at most, all weeks by 1.5.
+    keeps h within a standard deviation of sqrt(0.1 k / (2 max(B, 1))): 0.19 at one a week, 0.07 at seven. Dividing by B
+    below one a week would move thresholds by tenths for single alerts. One week moves h by 0.3 at most, all by 1.5.
 
     >>> corrected(0.0, 2, 1.0, 1.0), corrected(0.0, 0, 0.5, 1.0), corrected(1.45, 30, 1.0, 1.0)
     (0.1, -0.05, 1.5)

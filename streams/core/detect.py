@@ -9,16 +9,12 @@ and what is alerted; a full evaluation comes every five minutes of the stream's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import attrgetter
+from dataclasses import replace
 from types import MappingProxyType
 from typing import cast
 
 from schemas.events import (
     DAY,
-    HOUR,
-    WHOLE_LEVEL,
     AlertKind,
     AlertReason,
     Command,
@@ -35,45 +31,23 @@ from streams.core.align import Alignment, Closed
 from streams.core.areas import area_counts, heartbeat
 from streams.core.controller import Rates
 from streams.core.desk import Refusal, act, hush, told_of, told_of_silence
-from streams.core.detection.rows import Row as ModelRow
 from streams.core.detection.unit import Unit, UnitModel
 from streams.core.guard import HELD_BACK
 from streams.core.injection import Injections
 from streams.core.orders import CONTROLLER, Orders, audited, silence_refused, tie, weighed
+from streams.core.regionplan import RegionPlan
 from streams.core.revisions import REVISIONS
-from streams.core.sentinel import SentinelWatch
-from streams.core.sight import Sight
 from streams.core.stage import Marker, Output, Record, Renew, Row, Rows, RowValue
 from streams.core.thresholds import StandingBudget
 from streams.core.watch import UnitWatch
-from streams.core.whole import Key, Left, begin, together, told_by, untold
+from streams.core.watches import Watches
+from streams.core.whole import Left
 
 COUNTS = "areas.counts"
 EVENTS = "alerts.events"
 STATE = "alerts.state"
 AUDIT = "audit"
 FULL_EVERY: Millis = 300_000
-LONGEST_PAST: Millis = 366 * DAY
-"""A model that begins with a past (a first load) learns from so much of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegionPlan:
-    """What this stage needs of a region pack: its units, its sentinel groups, and its alert budget."""
-
-    region: str
-    level: str
-    """The partition level: sentinel events are told there."""
-    parents: Mapping[str, str]
-    """Area of the partition level that a finer area lies in."""
-    units: tuple[Unit, ...]
-    """Those of the level ``region`` watch the sum of the partition level; they are the last."""
-    sentinels: tuple[str, ...]
-    alerts_per_week: float
-    own_budgets: Mapping[str, float]
-    """Units (``region|level|group``) with a budget of their own, in alerts a week."""
-    feedback: bool = True
-    """Whether what people close moves the thresholds."""
 
 
 class Detect:
@@ -111,24 +85,14 @@ class Detect:
         self._waiting: Alignment[HourCount] = Alignment(enriched_partitions)
         self._counts = counts
         self._tense = tense
-        self._models = models
         self._orders = Orders(self._plans)
         self._budgets = {
             plan.region: StandingBudget(plan.units, plan.alerts_per_week, plan.own_budgets, feedback=plan.feedback)
             for plan in plans
         }
-        self._units = {_key(unit): unit for plan in plans for unit in plan.units}
-        self._watches: dict[Key, UnitWatch] = {}
-        self._left = Left(self._units)
-        self._injections = Injections(self._units)
-        self._sentinels = {
-            (plan.region, plan.level, group): SentinelWatch(
-                plan.region, plan.level, group, self._orders.links[plan.region]
-            )
-            for plan in plans
-            for group in plan.sentinels
-        }
-        self._sight = {plan.region: Sight(plan.region) for plan in plans}
+        self._watches = Watches(self._plans, self._budgets, self._orders.links, tense=tense, models=models)
+        self._left = Left(self._watches.known)
+        self._injections = Injections(self._watches.known)
         self._clock: Millis = 0
         self._heard = 0
         """Offset after the last command taken in."""
@@ -151,12 +115,12 @@ class Detect:
     def _evaluate(self, closed: Closed[HourCount]) -> Iterator[Output]:
         now, before = closed.clock, self._clock or None
         everything = before is None or now // FULL_EVERY > before // FULL_EVERY
-        self._take(closed)
+        self._injections.take(closed.items, now)
+        self._watches.take((count for count in closed.items if count.tense == self._tense), now)
         self._clock = now
         turned = before is not None and now // DAY > before // DAY
         if turned:
-            for (region, _, group), watch in self._watches.items():
-                self._sight[region].arrivals.tell(group, watch.model)
+            self._watches.tell_delays()
         yield from self._leave(now)
         for plan in self._plans.values():
             yield from self._weighed(plan.region, before)
@@ -174,16 +138,13 @@ class Detect:
 
     def _weighed(self, region: str, before: Millis | None) -> Iterator[Output]:
         """What people closed moves the thresholds, once a week of the stream's clock, before anything is scored."""
-        for pool, weighing in self._budgets[region].turn(before, self._clock, lambda: self._alerts_of(region)):
+        for pool, weighing in self._budgets[region].turn(before, self._clock, lambda: self._watches.alerts(region)):
             if weighing.judged.opened or weighing.after != weighing.before:
                 yield Output(AUDIT, CONTROLLER, weighed(region, pool, weighing, self._clock))
 
-    def _alerts_of(self, region: str) -> list[AlertState]:
-        return [alert for holder in self._holders(region) for alert in holder.alerts.values()]
-
     def _alarms(self, plan: RegionPlan, closed: Closed[HourCount]) -> Iterator[Output]:
         version = self._budgets[plan.region].version
-        mass = self._sight[plan.region].revisions.take(self._told(plan, closed, REVISIONS), closed.clock)
+        mass = self._watches.sight[plan.region].revisions.take(self._told(plan, closed, REVISIONS), closed.clock)
         held = self._told(plan, closed, HELD_BACK)
         if held or mass is not None:
             event = alarm_of(plan.region, held, mass, closed.clock, tense=self._tense, calibration=version)
@@ -194,94 +155,31 @@ class Detect:
         wanted = (self._tense, plan.region, group)
         return [each for each in closed.items if (each.tense, each.region, each.group) == wanted]
 
-    def _take(self, closed: Closed[HourCount]) -> None:
-        self._injections.take(closed.items, closed.clock)
-        counts = sorted((count for count in closed.items if count.tense == self._tense), key=_order)
-        for _, of_hour in groupby(counts, key=attrgetter("hour")):
-            summed: dict[Key, HourCount] = {}
-            for count in of_hour:
-                self._set(count, closed.clock)
-                whole = (count.region, WHOLE_LEVEL, count.group)
-                if whole in self._units and count.level == self._plans[count.region].level:
-                    summed[whole] = count
-            # after its last count, and before the next hour's: a first load may drop old hours as it goes on
-            for whole, count in summed.items():
-                self._sum(whole, count, closed.clock)
-
-    def _set(self, count: HourCount, now: Millis) -> None:
-        key = (count.region, count.level, count.group)
-        if key in self._sentinels:
-            self._sentinels[key].take(count, now)
-        elif key in self._units:
-            new = self._watch(key, count.hour, now).take(count, now)
-            if count.level == self._plans[count.region].level:
-                self._sight[count.region].arrivals.learn(count, new)
-
-    def _sum(self, whole: Key, count: HourCount, now: Millis) -> None:
-        areas = self._watches.get((count.region, count.level, count.group))
-        sum_of = None if areas is None else together(areas, count.hour, now, self._tense)
-        if sum_of is not None:
-            self._watch(whole, count.hour, now).take(sum_of, now)
-
-    def _watch(self, key: Key, hour: Millis, now: Millis) -> UnitWatch:
-        watch = self._watches.get(key)
-        if watch is None:
-            model = self._models(self._units[key], max(hour, now - LONGEST_PAST))
-            watch = self._watches[key] = UnitWatch(model, self._budgets[key[0]], self._orders.links[key[0]])
-        return watch
-
     def _region(self, plan: RegionPlan, now: Millis, before: Millis | None, *, everything: bool) -> Iterator[Output]:
-        for key, sentinel in self._sentinels.items():
-            if key[0] == plan.region:
-                for transition in sentinel.evaluate(now, mass=self._sight[plan.region].revisions.held(now)):
-                    yield from self._tell(transition, now)
-        for key in self._units:
-            watch = self._watches.get(key)
-            if watch is not None and key[0] == plan.region:
-                yield from self._unit(plan, watch, now, before, everything=everything)
-        for event in self._injections.evaluate(plan.region, self._watches, self._budgets[plan.region], now):
+        for sentinel in self._watches.sentinels_of(plan.region):
+            for transition in sentinel.evaluate(now, mass=self._watches.sight[plan.region].revisions.held(now)):
+                yield from self._tell(transition, now)
+        for watch in self._watches.units_of(plan.region):
+            yield from self._unit(watch, now, before, everything=everything)
+        for event in self._injections.evaluate(plan.region, self._watches.units, self._budgets[plan.region], now):
             yield Output(EVENTS, event.alert_id, event)
         if self._counts:
             yield Output(COUNTS, f"heartbeat|{plan.region}", heartbeat(plan.region, now))
 
-    def _unit(
-        self, plan: RegionPlan, watch: UnitWatch, now: Millis, before: Millis | None, *, everything: bool
-    ) -> Iterator[Output]:
+    def _unit(self, watch: UnitWatch, now: Millis, before: Millis | None, *, everything: bool) -> Iterator[Output]:
         changed = frozenset(watch.ledger.changed)
-        seen, watch.blind = watch.blind, self._sight[plan.region].blind(watch.unit.group, now)
+        seen, watch.blind = watch.blind, self._watches.blind(watch, now)
         turned = seen != watch.blind
         if not everything and not changed and not watch.alerts and not turned:
             return
-        moved = [self._inhibited(plan, watch, each) for each in watch.evaluate(now, everything=everything)]
-        if watch.unit.level == WHOLE_LEVEL:
-            moved += untold(watch, self._finer(plan, watch.unit.group), now)
+        moved = [self._watches.inhibited(watch, each) for each in watch.evaluate(now, everything=everything)]
+        moved += self._watches.released(watch, now)
         for transition in moved:
             yield from self._tell(transition, now)
         if self._counts:
             told = changed.union(*(each.alert.areas for each in moved))
             for count in area_counts(watch, now, before if everything else now, None if turned else told):
                 yield Output(COUNTS, f"{count.area}|{count.group}", count)
-
-    def _inhibited(self, plan: RegionPlan, watch: UnitWatch, transition: Transition) -> Transition:
-        """
-        An alert of a finer level that opens under an open one of the partition level is told by that one.
-
-        The whole region's is told by those of areas if most of it is theirs; they say where, so never by it.
-        """
-        alert = transition.alert
-        above = self._watches.get((plan.region, plan.level, alert.group))
-        if transition.kind is not AlertKind.OPENED or alert.level == plan.level or above is None:
-            return transition
-        if alert.level == WHOLE_LEVEL:
-            by = told_by(watch, alert.evidence.window, self._finer(plan, alert.group), alert.evidence.at)
-            return watch.inhibit(transition, by) if by else transition
-        parents = {plan.parents.get(area, "") for area in alert.areas}
-        over = next((each for each in above.alerts.values() if each.is_open and parents & each.episode.areas), None)
-        return transition if over is None else watch.inhibit(transition, over.alert_id)
-
-    def _finer(self, plan: RegionPlan, group: str) -> list[UnitWatch]:
-        watches = (self._watches.get((plan.region, unit.level, group)) for unit in plan.units if unit.group == group)
-        return [watch for watch in watches if watch is not None and watch.unit.level != WHOLE_LEVEL]
 
     def _tell(self, transition: Transition, now: Millis) -> Iterator[Output]:
         alert = transition.alert
@@ -310,7 +208,7 @@ class Detect:
             yield from self._act(command)
 
     def _act(self, command: Command) -> Iterator[Output]:
-        holder = self._holder(command.alert_id)
+        holder = self._watches.holder(command.alert_id)
         alert = None if holder is None else holder.alerts[command.alert_id]
         answer = act(alert, command, self._clock)
         if isinstance(answer, Refusal):
@@ -321,9 +219,9 @@ class Detect:
             yield self._audited(command, alert.alert_id, told_of(alert), told_of(answer.alert), None)
 
     def _link(self, command: Command) -> Iterator[Output]:
-        holder = self._holder(command.alert_id)
+        holder = self._watches.holder(command.alert_id)
         alert = None if holder is None else holder.alerts[command.alert_id]
-        links, holders = self._orders.links[command.region], self._holders(command.region)
+        links, holders = self._orders.links[command.region], self._watches.holders(command.region)
         named = {each for each in command.incidents if any(holder.ledger.names(each) for holder in holders)}
         answer = tie(links, alert, command, named, self._clock)
         if isinstance(answer, Refusal) or holder is None or alert is None:
@@ -341,14 +239,6 @@ class Detect:
                     yield Output(COUNTS, f"{count.area}|{count.group}", count)
         after = holder.alerts[command.alert_id]
         yield self._audited(command, alert.alert_id, told_of(alert), told_of(after), None)
-
-    def _holder(self, alert_id: str) -> UnitWatch | SentinelWatch | None:
-        return next((holder for holder in self._holders() if alert_id in holder.alerts), None)
-
-    def _holders(self, region: str = "") -> list[UnitWatch | SentinelWatch]:
-        """All of *region*, "" for all."""
-        holders: list[tuple[Key, UnitWatch | SentinelWatch]] = [*self._watches.items(), *self._sentinels.items()]
-        return [holder for key, holder in holders if region in {"", key[0]}]
 
     def _hush(self, command: Command) -> Iterator[Output]:
         silence = hush(command, self._clock)
@@ -372,19 +262,17 @@ class Detect:
         yield self._audited(command, silence.silence_id, told_of_silence(silence), {}, None)
 
     def _feed(self, command: Command) -> Iterator[Output]:
-        sight = self._sight[command.region]
+        sight = self._watches.sight[command.region]
         if not sight.feeds.take(command, self._clock) or not sight.arrivals.knows(command.body):
             return
         kind = AlertKind(command.kind)
         yield self._answer(command, kind, AlertReason.COMMAND, command.text, f"feed|{command.body}")
         yield self._audited(command, command.body, {}, {}, None)
-        for (region, _, _), watch in self._watches.items():
-            blind = sight.blind(watch.unit.group, self._clock)
-            if region == command.region and blind != watch.blind:
-                watch.blind = blind
-                if self._counts and self._clock:
-                    for count in area_counts(watch, self._clock, None, None):
-                        yield Output(COUNTS, f"{count.area}|{count.group}", count)
+        for watch in self._watches.units_of(command.region):
+            seen, watch.blind = watch.blind, self._watches.blind(watch, self._clock)
+            if seen != watch.blind and self._counts and self._clock:
+                for count in area_counts(watch, self._clock, None, None):
+                    yield Output(COUNTS, f"{count.area}|{count.group}", count)
 
     def _refused(self, command: Command, refusal: Refusal, alert: AlertState | None) -> Iterator[Output]:
         yield self._answer(command, AlertKind.REFUSED, *refusal)
@@ -402,15 +290,13 @@ class Detect:
         return Output(AUDIT, command.actor, audited(command, self._clock, of, before, after, refusal))
 
     def _forget(self, now: Millis) -> None:
-        for holder in self._holders():
-            holder.forget(now)
+        self._watches.forget(now)
         self._orders.forget(now)
         self._injections.forget(now)
 
     def alerts(self) -> list[AlertState]:
         """All alerts remembered, by id."""
-        remembered = (alert for holder in self._holders() for alert in holder.alerts.values())
-        return sorted(remembered, key=lambda alert: alert.alert_id)
+        return sorted(self._watches.alerts(), key=lambda alert: alert.alert_id)
 
     def rates(self) -> dict[tuple[str, str], Rates]:
         """What is promised and what came, by region and pool of its budget."""
@@ -420,10 +306,7 @@ class Detect:
 
     def dirty(self) -> Iterable[Row]:
         """Rows changed since the last call."""
-        rows = [row for watch in self._watches.values() for row in watch.dirty()]
-        rows += [row for sentinel in self._sentinels.values() for row in sentinel.dirty()]
-        rows += [row for sight in self._sight.values() for row in sight.dirty()]
-        rows += [*self._orders.dirty(), *self._injections.dirty(), *self._left.dirty()]
+        rows = [*self._watches.dirty(), *self._orders.dirty(), *self._injections.dirty(), *self._left.dirty()]
         rows += [row for region, budget in self._budgets.items() for row in budget.dirty(region)]
         return rows
 
@@ -437,60 +320,21 @@ class Detect:
 
     def restore(self, rows: Rows, marker: Marker | None) -> None:
         """Take over models, hours, alerts, silences and calibrations of an earlier owner."""
-        models: dict[Key, list[tuple[str, RowValue]]] = {}
-        late: list[Row] = []
-        for key, value in self._left.restore(rows).items():
-            kind, _, rest = key.partition("|")
-            if kind == "model":
-                region, level, group, name = rest.split("|", 3)
-                models.setdefault((region, level, group), []).append((name, value))
-            else:
-                late.append(Row(key, value))
         if marker is not None:
             self._clock, self._heard = cast("int", marker["clock"]), cast("int", marker["heard"])
             self._waiting.restore(
                 cast("int", marker["done"]), cast("list[int]", marker["folded"]), cast("list[int]", marker["boundary"])
             )
         # links first: they say how the hours count
-        late = self._injections.restore(self._orders.restore(late))
-        for unit, state in models.items():
-            watch = self._watch(unit, self._clock - self._clock % HOUR, self._clock)
-            watch.model.restore(cast("list[ModelRow]", state))
-        for name, kept in late:
-            self._restore(name, cast("RowValue", kept))
-        self._begin()
-        for watch in self._watches.values():
-            watch.blind = self._sight[watch.unit.region].blind(watch.unit.group, self._clock)
+        known = [Row(key, value) for key, value in self._left.restore(rows).items()]
+        others = self._injections.restore(self._orders.restore(known))
+        self._watches.restore(self._budgeted(others), self._clock)
 
-    def _begin(self) -> None:
-        """Begin units of whole regions that a journal knows nothing of: with the weeks that their areas keep."""
-        for region, level, group in self._units:
-            areas = self._watches.get((region, self._plans[region].level, group))
-            if level != WHOLE_LEVEL or areas is None or (region, level, group) in self._watches:
-                continue
-            whole = self._watch((region, level, group), areas.model.kept_hours().start, self._clock)
-            self._sight[region].arrivals.tell(group, whole.model)
-            begin(whole, areas, self._clock, self._tense)
-            whole.model.advance(self._clock)
-
-    def _restore(self, key: str, value: RowValue) -> None:
-        kind, first, *rest = key.split("|")
-        if kind in {"calibration", "feedback"}:
-            self._budgets[first].restore(kind, value)
-        elif kind in {"delay", "feed", "revisions"}:
-            self._sight[first].restore(kind, rest, value)
-        else:
-            unit = (first, rest[0], rest[1])
-            holder = self._sentinels.get(unit) or self._watches[unit]
-            if kind == "alert":
-                holder.restore_alert(value)
+    def _budgeted(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Take calibrations and what feedback made of them over; the other rows."""
+        for row in rows:
+            kind, _, region = row.key.partition("|")
+            if kind in {"calibration", "feedback"}:
+                self._budgets[region].restore(kind, cast("RowValue", row.value))
             else:
-                holder.ledger.restore(key, value)
-
-
-def _key(unit: Unit) -> Key:
-    return unit.region, unit.level, unit.group
-
-
-def _order(count: HourCount) -> tuple[Millis, str, str, str]:
-    return count.hour, count.level, count.area, count.group
+                yield row

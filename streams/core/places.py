@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.events import UNKNOWN_AREA, WHOLE_LEVEL, Notification, Quality, Reason
 from streams.core.count import RegionRoute
-from streams.core.detect import RegionPlan
 from streams.core.detection.settings import Settings
 from streams.core.detection.unit import Unit
 from streams.core.enrich import Situation
 from streams.core.geography import Locator, Place, Region
+from streams.core.regionplan import RegionPlan
 from streams.core.taxonomy import Classification, Unknown
 from streams.core.validate import Refused
 

@@ -115,7 +115,7 @@ class View:
         found = f"{event.observed} in {event.window} h, expected {event.expected:.1f}"
         if event.chance_days is None:
             return found
-        return f"{found}; by chance once in {event.chance_days:,.0f} days"
+        return f"{found}; by chance once in {_days(event.chance_days)}"
 
     def _places(self, codes: Sequence[str]) -> str:
         named = [self._name(code) for code in codes]
@@ -132,3 +132,7 @@ def _words(name: str) -> str:
 def no_marking(_event: AlertEvent) -> str:
     """Nothing beside firebreak's own words."""
     return ""
+
+
+def _days(number: float) -> str:
+    return "a day" if round(number) <= 1 else f"{number:,.0f} days"

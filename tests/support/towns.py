@@ -19,8 +19,9 @@ from schemas.events import (
     Millis,
     Tick,
 )
-from streams.core.detect import Detect, RegionPlan
+from streams.core.detect import Detect
 from streams.core.detection.unit import Unit
+from streams.core.regionplan import RegionPlan
 from streams.core.stage import Output, Record
 
 START: Millis = 1_699_228_800_000

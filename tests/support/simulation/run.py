@@ -30,11 +30,12 @@ from support.simulation.upgrade import Upgraded
 
 from schemas.events import HOUR, AlertEvent, HourCount, Incident, Kind, Millis
 from streams.core.count import INBOX, Count, RegionRoute
-from streams.core.detect import Detect, RegionPlan
+from streams.core.detect import Detect
 from streams.core.detection.settings import Settings
 from streams.core.detection.unit import Unit
 from streams.core.enrich import ENRICHED, Enrich, RawNotification
 from streams.core.pipeline import Pipeline
+from streams.core.regionplan import RegionPlan
 from streams.core.stage import Output, Stage
 from streams.journal import MARKER_KEY, Position
 from streams.log import Sent

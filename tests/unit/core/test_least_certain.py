@@ -93,7 +93,7 @@ def test_the_alert_falls_with_its_least_certain_incident_if_and_only_if_it_said_
 def test_the_score_without_an_incident_is_that_after_its_withdrawal_to_the_bit() -> None:
     contributions = named(*[()] * enough(), ASSUMED, at=quiet().now)
     town = burst(contributions)
-    (watch,) = town.stage._watches.values()
+    (watch,) = town.stage._watches.units.values()
     at, areas = town.now, range(len(AREAS))
     gone = f"s|x{enough()}"
     changes = watch.ledger.without(gone)
@@ -111,7 +111,7 @@ def test_an_incident_next_door_is_taken_from_next_door_where_it_weakens_nothing(
     next_door = named(*[()] * (enough() - 2), (Quality.TIME_IMPRECISE,), at=start + 100, prefix="y")
     town = burst(next_door, beside=named(*[()] * enough(), at=start))
     (opened,) = town.events
-    (watch,) = town.stage._watches.values()
+    (watch,) = town.stage._watches.units.values()
 
     changes = watch.ledger.without(opened.least_certain)
     after = withdrawn(town, opened.least_certain, next_door)

@@ -14,11 +14,12 @@ import pytest
 from support.towns import AREAS, NEAR, START, Town, command, count, plan
 
 from schemas.events import DAY, HOUR, AlertEvent, AlertKind, AlertReason, CommandKind, Millis, Tick
-from streams.core.detect import Detect, RegionPlan
+from streams.core.detect import Detect
 from streams.core.detection.budget import Calibration
 from streams.core.detection.settings import Settings
 from streams.core.detection.unit import Unit, UnitModel
 from streams.core.places import WHOLE
+from streams.core.regionplan import RegionPlan
 from streams.core.watch import UnitWatch
 from streams.core.whole import SWITCHED_OFF
 
@@ -51,7 +52,7 @@ def stage(of: RegionPlan = ON) -> Detect:
 
 
 def watch(of: Detect, level: str) -> UnitWatch:
-    return of._watches["R", level, GROUP]
+    return of._watches.units["R", level, GROUP]
 
 
 def cut(of: Detect, journal: Journal) -> None:
@@ -129,7 +130,7 @@ def test_the_model_of_the_region_is_that_of_the_sums_to_the_bit(seed: int) -> No
     assert {key: value for key, value in journal.items() if key.startswith("model|R|region|")} == {
         key: msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=tuple) for key, value in expected.items()
     }
-    assert town.stage._watches["R", "region", GROUP].score(town.stage._clock, None)["R"] == float(
+    assert town.stage._watches.units["R", "region", GROUP].score(town.stage._clock, None)["R"] == float(
         by_hand.score(town.stage._clock).score[0]
     )
 
@@ -168,7 +169,7 @@ def test_the_regions_alert_is_told_when_no_areas_alert_tells_of_the_rise_any_mor
     assert after[:2] == [("borough", AlertKind.ENDED, ""), ("region", AlertKind.UPDATED, "")]
     released = next(event for event in town.events[begun:] if event.level == "region" and not event.inhibited_by)
     assert released.reason == AlertReason.FIRST
-    assert released.score >= town.stage._watches["R", "region", GROUP].threshold
+    assert released.score >= town.stage._watches.units["R", "region", GROUP].threshold
 
 
 def test_incidents_that_are_linked_over_two_areas_count_once_in_the_region() -> None:
