@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from support.enriching import enriched
 from support.waiting import until
 
 from consumers.archive.command import counts
+from consumers.loop import Record
 from schemas.jsonform import iso
 from schemas.settings import Settings
 from streams.regions.loader import load
@@ -39,6 +40,12 @@ def archiving(settings: Settings, root: Path) -> Iterator[subprocess.Popen[bytes
         process.wait()
 
 
+def send(producer: Producer, topic: str, part: Sequence[Record]) -> None:
+    for record in part:
+        producer.produce(topic, record.value, record.key, timestamp=record.timestamp)
+    assert producer.flush(30) == 0
+
+
 def incidents(root: Path, known_at: int) -> int:
     """All incidents of the coarser level, by the command."""
     result = CliRunner().invoke(counts, ["--archive", str(root), "--as-known-at", iso(known_at), "--json"])
@@ -54,15 +61,16 @@ def test_an_archive_that_was_killed_goes_on_and_holds_everything_once(
     producer, name = Producer(settings.kafka.librdkafka()), settings.catalogue()["incidents.enriched"].name
     root, end = tmp_path / "archive", told[-1].known_at_ms + 1
     wanted = sum(count for (_, level, _, _), count in toytown.batch_hours(told).items() if level == "borough")
-    third, held = len(log) // 3 + 1, -1
-    for part in (log[:third], log[third : 2 * third], log[2 * third :]):
-        for record in part:
-            producer.produce(name, record.value, record.key, timestamp=record.timestamp)
-        assert producer.flush(30) == 0
-        with archiving(settings, root) as process:
-            until(lambda held=held: incidents(root, end) != held)  # type: ignore[misc]  # bound now
-            held = incidents(root, end)
-            if part[-1] is log[-1]:
-                process.send_signal(signal.SIGTERM)
-                assert process.wait(60) == 0
+    third, held = len(log) // 3 + 1, {-1}
+    for part in (log[:third], log[third : 2 * third]):
+        send(producer, name, part)
+        with archiving(settings, root):
+            # killed in its middle, at the first file
+            until(lambda: incidents(root, end) not in held)
+            held.add(incidents(root, end))
+    send(producer, name, log[2 * third :])
+    with archiving(settings, root) as process:
+        until(lambda: incidents(root, end) == wanted)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
     assert incidents(root, end) == wanted
