@@ -15,11 +15,10 @@ from consumers.console.site import PERSON, Site
 from consumers.console.state import OPEN
 from consumers.console.words import PROTECTED
 from schemas.catalogue import Audience, Catalogue
+from schemas.closing import ACTIONS, OUTCOMES
 from schemas.events import HOUR, Alert, Millis
 from schemas.silence import Scope
 
-OUTCOMES = ("real", "nothing_found", "duplicate", "data_error", "planned_event")
-ACTIONS = ("visit", "youth_work", "licensing", "hospital_navigator", "information_only", "enforcement", "none")
 SIMILAR = 5
 THIN = 0.9
 """Completeness below which recent hours are called thin."""

@@ -14,14 +14,13 @@ from consumers.commands import Commands
 from consumers.desk import words
 from consumers.desk.board import OPEN, alerts, events, in_order, silences
 from consumers.desk.place import Place, Until, Wrapped, asking, here, now, place_of
+from schemas.closing import ACTIONS, OUTCOMES
 from schemas.errors import FirebreakError
 from schemas.events import DAY, Alert, AlertEvent, AlertKind, Command, CommandKind, Millis
 from schemas.jsonform import alert_event_json, iso
 from schemas.silence import Scope, preview
 
 PREVIEWED: Millis = 7 * DAY
-OUTCOMES = ("real", "nothing_found", "duplicate", "data_error", "planned_event")
-ACTIONS = ("visit", "youth_work", "licensing", "hospital_navigator", "information_only", "enforcement", "none")
 LEVELS = ("WATCH", "ALERT", "CRITICAL")
 
 

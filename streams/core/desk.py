@@ -11,17 +11,14 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 from typing import NamedTuple
 
+from schemas.closing import ACTIONS, OUTCOMES
 from schemas.events import DAY, AlertKind, AlertReason, Command, CommandKind, Facts, Millis
 from schemas.silence import Scope
 from streams.core.alert import AlertState, People, Transition
 
-OUTCOMES = frozenset({"real", "nothing_found", "duplicate", "data_error", "planned_event"})
 LONGEST_SILENCE: Millis = 31 * DAY
 FURTHEST_PLAN: Millis = 60 * DAY
 """A planned event ends so soon: what is told of it once must be kept until then."""
-ACTIONS = frozenset(
-    {"visit", "youth_work", "licensing", "hospital_navigator", "information_only", "enforcement", "none"}
-)
 
 
 class Refusal(NamedTuple):

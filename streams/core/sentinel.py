@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from schemas.events import DAY, AlertKind, AlertReason, HourCount, Millis, Severity
+from schemas.events import DAY, HOUR, AlertKind, AlertReason, HourCount, Millis, Severity
 from streams.core.alert import AlertState, Evidence, Transition, doubted, identity
 from streams.core.alertrows import alert_of, row_of
 from streams.core.detection.episodes import Episode
@@ -80,7 +80,7 @@ class SentinelWatch:
         known = self._known()
         lost = told - known
         for area in sorted(self.ledger.changed):
-            named = self.ledger.contributions([area], now, RECENT // 3_600_000)
+            named = self.ledger.contributions([area], now, RECENT // HOUR)
             new = (each for each in named if each.received_at > now - STAYS or each.incident_id in lost)
             fresh = tuple(each.incident_id for each in new if each.incident_id not in known)
             if fresh:
@@ -116,7 +116,7 @@ class SentinelWatch:
         for alert in sorted(self.alerts.values(), key=lambda each: each.alert_id):
             if alert.area not in self.ledger.lowered or alert.retracted:
                 continue
-            there = {each.incident_id for each in self.ledger.contributions([alert.area], now, RECENT // 3_600_000)}
+            there = {each.incident_id for each in self.ledger.contributions([alert.area], now, RECENT // HOUR)}
             left = tuple(each for each in alert.basis.incidents if each in there)
             if len(left) < len(alert.basis.incidents):
                 yield self._weakened(alert, left, now)
@@ -139,7 +139,7 @@ class SentinelWatch:
 
     def _evidence(self, area: str, incidents: tuple[str, ...], newest_at: Millis | None, now: Millis) -> Evidence:
         """Each is told by itself: without one, the alert stands as long as there is another."""
-        named = self.ledger.contributions([area], now, RECENT // 3_600_000)
+        named = self.ledger.contributions([area], now, RECENT // HOUR)
         evidence = Evidence(
             at=now,
             over=(area,),

@@ -13,7 +13,9 @@ from support.redis import RedisServer
 
 from consumers.cache import Row, Store, connected
 from consumers.console.server import Console
-from consumers.console.state import TABLES
+from consumers.console.site import environment
+from consumers.console.state import TABLES, World
+from consumers.console.words import Eyes
 from schemas.environment import Secret
 from schemas.events import Alert, AlertEvent, Command
 from schemas.settings import from_env
@@ -101,3 +103,19 @@ async def console(
     server = TestServer(made.app(caught.send), host="127.0.0.1", port=port or None)
     async with TestClient(server, cookie_jar=jar) as session:
         yield session, caught
+
+
+def rendered(template: str, eyes: Eyes, **given: object) -> str:
+    """A page of the console as *eyes* see it, outside of a running one."""
+    around = {
+        "person": eyes.person,
+        "gazetteer": eyes.gazetteer,
+        "world": World(WIRE),
+        "stale": False,
+        "form": "",
+        "path": "/",
+        "told": "",
+        "exercise": False,
+        "access": "none",
+    }
+    return environment().get_template(template).render(eyes=eyes, **{**around, **given})

@@ -7,10 +7,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from streams.core.detection.evidence import Plan, Scan, log_odds, log_ratios, window_counts, window_totals
+from streams.core.detection.evidence import Plan, Scan, log_odds, log_ratios
 from streams.core.detection.explain import Expected, Explanation, interval, multiplier
 from streams.core.detection.learner import Learner
-from streams.core.detection.localtime import DAY, HOUR_MS, current_hour
+from streams.core.detection.localtime import HOUR_MS, current_hour
 from streams.core.detection.ring import SLOTS
 from streams.core.detection.values import Readiness, Scores, Unit
 
@@ -107,22 +107,6 @@ class UnitModel(Learner):
             parts.append(self.score_hours(first, turn - first))
             self.advance(turn * HOUR_MS + 1)
             first = turn
-        return np.concatenate(parts)
-
-    def score_table(self, counts: Floats, expected: Floats) -> Floats:
-        """
-        Scores of any *counts* against any *expected*, [areas, hours], with the noise of now.
-
-        [hours - 168, areas]: the first 168 hours only fill the windows.
-        """
-        starts = np.arange(1, counts.shape[1] - self._longest + 1)
-        ones, rows = np.ones(self._longest), self._scan.whole.rows
-        windows = self.unit.settings.windows
-        parts = []
-        for some in np.array_split(starts, -(-len(starts) // DAY)):
-            observed = window_counts(counts, some, self._longest, rows, windows)
-            means = window_totals(expected, some, ones, rows, windows)
-            parts.append(self._odds(observed, means, self._scan.whole))
         return np.concatenate(parts)
 
     def _totals_over(self, now_ms: int, window_h: int) -> tuple[Floats, Floats]:

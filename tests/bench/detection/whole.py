@@ -13,6 +13,7 @@ import time
 import click
 import numpy as np
 import numpy.typing as npt
+from support.tables import score_table
 
 from schemas.events import HOUR, WHOLE_LEVEL
 from streams.backtest.hours import hour_of
@@ -74,7 +75,8 @@ def found(model: DayModel, variation: float, rise: float, least: float) -> float
         rng = np.random.default_rng(seed)
         rate = expected.copy()
         rate[:, BEGIN : BEGIN + LENGTH] *= rise
-        scores = model.score_table(rng.poisson(rate * shocks(rng, variation, 24)).astype(np.float64), expected)[:, 0]
+        counts = rng.poisson(rate * shocks(rng, variation, 24)).astype(np.float64)
+        scores = score_table(model, counts, expected)[:, 0]
         begin = BEGIN - max(model.unit.settings.windows)
         hits += bool(scores[begin : begin + LOOKED].max() >= least)
     return hits / TRIES

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from support.pasts import START, past
+from support.tables import score_table
 
 from streams.backtest.detectability import MOST_AREAS, Detectable, _fill, _spread, areas_tried, detectability
 from streams.backtest.hours import read_hours
@@ -66,7 +67,7 @@ def test_spikes_of_the_size_told_are_found_by_four_in_five(model: DayModel, foun
         counts = rng.poisson(expected).astype(np.float64)
         counts[area, onset : onset + length] += rng.poisson((rho - 1.0) * expected[area, onset : onset + length])
         span = slice(onset - 168, onset + length + 24)
-        scores = model.score_table(counts[:, span], expected[:, span])[:, area]
+        scores = score_table(model, counts[:, span], expected[:, span])[:, area]
         hits.append(scores[1:].max() >= THRESHOLD)
 
     assert np.mean(hits) == pytest.approx(0.8, abs=0.15)

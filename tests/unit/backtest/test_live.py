@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.pasts import START, Past, past
 from support.quick import quick_backtests
+from support.tables import score_table
 
 from schemas.events import HOUR, AlertEvent, Command, CommandKind, HourCount, Tick
 from schemas.jsonform import alert_event_json
@@ -150,7 +151,7 @@ def test_made_up_weeks_are_scored_as_the_models_own_table(plan: Plan) -> None:
     rng = np.random.default_rng(1)
     expected = model.outlook(12)
     counts = rng.poisson(expected).astype(np.float64)
-    table = model.score_table(counts, expected)
+    table = score_table(model, counts, expected)
 
     for area in range(6):
         rows = model.sampled_rows(area)

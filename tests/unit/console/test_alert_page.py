@@ -7,11 +7,9 @@ from types import SimpleNamespace
 import pytest
 from regions.folders import write_pack
 from support.alerts import opened
-from support.consoles import WIRE, alert
+from support.consoles import alert, rendered
 
 from consumers.console.access.people import Person, Role
-from consumers.console.site import environment
-from consumers.console.state import World
 from consumers.console.words import Eyes
 from consumers.gazetteer import Gazetteer
 from schemas.events import Alert, AlertEvent
@@ -29,27 +27,15 @@ def page(gazetteer: Gazetteer, event: AlertEvent, role: Role = Role.OPERATOR) ->
     person = Person(name="ola", role=role)
     eyes = Eyes(person=person, gazetteer=gazetteer, now=event.clock)
     given = {"events": [event], "sent": [], "chart": "", "counts": [], "similar": [], "outcomes": (), "actions": ()}
-    text = (
-        environment()
-        .get_template("alert.html")
-        .render(
-            eyes=eyes,
-            person=person,
-            world=World(WIRE),
-            stale=False,
-            form="",
-            path="/",
-            gazetteer=gazetteer,
-            told="",
-            exercise=False,
-            access="none",
-            alert=shown,
-            card=SimpleNamespace(place="West", sentence="12 in 6 h", since="20:00", status="open"),
-            event=event,
-            incidents=eyes.incidents(shown),
-            protected=event.group == "sexual_violence",
-            **given,
-        )
+    text = rendered(
+        "alert.html",
+        eyes,
+        alert=shown,
+        card=SimpleNamespace(place="West", sentence="12 in 6 h", since="20:00", status="open"),
+        event=event,
+        incidents=eyes.incidents(shown),
+        protected=event.group == "sexual_violence",
+        **given,
     )
     return " ".join(text.split())
 

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 from regions.folders import write_pack
-from support.consoles import WIRE, alert
+from support.consoles import alert, rendered
 
 from consumers.console import equity
 from consumers.console.access.people import Person, Role
-from consumers.console.site import environment
-from consumers.console.state import World
 from consumers.console.words import Eyes
 from consumers.gazetteer import Gazetteer
 from streams.regions.loader import load
@@ -72,24 +70,8 @@ def test_the_page_has_its_figures_in_tables_with_captions(tmp_path: Path, ranks:
     known = gazetteer(tmp_path, ranks)
     person = Person(name="a", role=Role.VIEWER, areas=frozenset())
     board = equity.board("toytown", known.regions["toytown"], ALERTS, FEED)
-    page = (
-        environment()
-        .get_template("equity.html")
-        .render(
-            eyes=Eyes(person=person, gazetteer=known, now=0),
-            person=person,
-            world=World(WIRE),
-            stale=False,
-            form="",
-            path="/equity",
-            gazetteer=known,
-            told="",
-            exercise=True,
-            access="none",
-            boards=[board],
-            made=equity.made(FEED),
-        )
-    )
+    eyes = Eyes(person=person, gazetteer=known, now=0)
+    page = rendered("equity.html", eyes, path="/equity", exercise=True, boards=[board], made=equity.made(FEED))
     assert "1 of the newest 3 incidents (33.3 %" in page
     assert page.count("<caption>") == (2 if ranks else 1)
     assert ("0.50" in page) is bool(ranks)
